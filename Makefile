@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 SITE := .venv-docs
 
+# The tests start hundreds of processes, and each would compile what it imports: also where this variable is set, as in many images.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test oldest newest editor corpus constraints dashboards review metrics bench chaos check fix lock docs reference wheel sbom clean
 

@@ -14,7 +14,7 @@ from benchmarks.load.client import LoadAws
 from ecsync.engine.orphans import RELIST
 from ecsync.engine.packing import Packed, unpacked
 
-FEW, MANY = 60, 240
+FEW, MANY = 30, 120
 
 
 @pytest.fixture(scope="module")

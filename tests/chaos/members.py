@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ecsync.core import plan
@@ -12,7 +12,7 @@ from ecsync.core.trees import Json, Path, dotted, leaves
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.reconciler import ObservedPlan
 from tests.kinds.conformance import Account
-from tests.kinds.kept import Bench, Made, bench, is_alone
+from tests.kinds.kept import Bench, Made, Tried, bench, is_alone
 from tests.kinds.members import members
 from tests.kinds.shaped import body_shape
 from tests.whole.support.forgetful import Changes, Stack
@@ -70,12 +70,16 @@ class Kept:
 def kept(account: Account, kind: Kind) -> Iterator[Kept]:
     """Yield each member of a kind that AWS keeps; first the document that they are added to."""
     place = bench(account, kind)
-    plain = _values(place.plain)
-    yield Kept(kind.name, place, place.plain, {})
-    for member in members(body_shape(kind)):
-        made = place.tried(member).made
-        if made is not None:
-            yield Kept(f"{kind.name} {member}", place, made, plain)
+    return kept_of(place, ((str(member), place.tried(member)) for member in members(body_shape(kind))))
+
+
+def kept_of(place: Bench, tried: Iterable[tuple[str, Tried]]) -> Iterator[Kept]:
+    """Yield the same for members that were tried."""
+    plain, name = _values(place.plain), place.kind.name
+    yield Kept(name, place, place.plain, {})
+    for member, one in tried:
+        if one.made is not None:
+            yield Kept(f"{name} {member}", place, one.made, plain)
 
 
 def _values(made: Made) -> dict[Path, Json]:

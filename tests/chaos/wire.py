@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from botocore.signers import RequestSigner
 
 from ecsync.aws import lean
 from ecsync.aws.clients import Clients
@@ -50,8 +52,11 @@ class Wire:
     last: Exchange | None = None
 
     def connect(self, clients: Clients) -> None:
-        """Send the requests of these clients."""
-        clients._session.get_component("event_emitter").register("before-send", self._send)
+        """Send the requests of these clients, with their credentials and without a signature: nothing checks it."""
+        events = clients._session.get_component("event_emitter")
+        events.register("choose-signer", lambda **_: UNSIGNED)
+        events.register("before-sign", _named)
+        events.register("before-send", self._send)
 
     def again(self, exchange: Exchange, protocol: str) -> bool:
         """Send the same request once more; return whether the answer is the same but for the id of its request."""
@@ -81,6 +86,14 @@ def warm(clients: Clients, *regions: str) -> Iterator[Any]:
         for service in SERVICES:
             for once in (False, True):
                 yield clients.get(service, region, once=once)
+
+
+def _named(request: AWSRequest, signing_name: str, region_name: str, request_signer: RequestSigner, **_: Any) -> None:
+    """Name the caller, the Region and the service, as the header of a signature does."""
+    own = request.context.get("signing", {}).get("request_credentials")  # of a role that writes
+    key = (own or request_signer._credentials).get_frozen_credentials().access_key
+    scope = f"{key}/20000101/{region_name}/{signing_name}/aws4_request"
+    request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}"
 
 
 def _environ(request: AWSPreparedRequest) -> tuple[Environ, bytes]:

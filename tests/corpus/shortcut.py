@@ -19,7 +19,17 @@ def missed(observed: ObservedPlan) -> list[str]:
     warm = replace(observed.inputs, settled=observed.plan.settled, turn=_quiet(observed.inputs))
     assert warm.settled, "nothing is settled, so nothing would be compared"
     unlike = [] if plan.build(warm).settled == warm.settled else ["nothing changed"]
-    return unlike + [what for what, now in _changed(warm) if _planned(now) != _planned(replace(now, settled={}))]
+    return unlike + [what for what, now in _changed(warm) if not _as_first(now)]
+
+
+def _as_first(now: Inputs) -> bool:
+    """Return whether the plan is that of a first pass. It is, if it took nothing from the last pass."""
+    found = _planned(now)
+    if isinstance(found, Plan) and not found.mismatches:
+        taken = {key for key, one in found.settled.items() if key in now.settled and one.rest is now.settled[key].rest}
+        if not taken:
+            return True
+    return found == _planned(replace(now, settled={}))
 
 
 def _quiet(inputs: Inputs) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from ecsync.core.kind import Kind
-from tests.chaos.members import kept
+from tests.chaos.members import kept_of
 from tests.kinds.conformance import Account, simulated_credentials, writable
-from tests.kinds.kept import account_in_process, bench, is_alone
+from tests.kinds.kept import Bench, Tried, account_in_process, bench, is_alone
 from tests.kinds.member_values import NOT_RETURNED, REFUSED
 from tests.kinds.members import members
 from tests.kinds.shaped import body_shape
@@ -25,11 +25,18 @@ def account() -> Iterator[Account]:
         yield account_in_process()
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
-def test_a_member_is_returned_or_refused(kind: Kind, account: Account) -> None:
-    """Each member is tried alone, beside the required ones and what it needs; the exceptions have a reason."""
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: str(kind.name))
+def trials(request: pytest.FixtureRequest, account: Account) -> tuple[Bench, dict[str, Tried]]:
+    """The members of a kind, each tried alone, for both tests: one after the other, before the next kind."""
+    kind: Kind = request.param
     place = bench(account, kind)
-    tried = {str(member): place.tried(member) for member in members(body_shape(kind))}
+    return place, {str(member): place.tried(member) for member in members(body_shape(kind))}
+
+
+def test_a_member_is_returned_or_refused(trials: tuple[Bench, dict[str, Tried]]) -> None:
+    """Each member is tried alone, beside the required ones and what it needs; the exceptions have a reason."""
+    place, tried = trials
+    kind = place.kind
     dropped = {member: one.why for member, one in tried.items() if one.verdict == "dropped"}
     refused = {member: one.why for member, one in tried.items() if one.verdict == "refused"}
     assert {member: why for member, why in dropped.items() if member not in NOT_RETURNED.get(kind.name, {})} == {}, (
@@ -45,8 +52,8 @@ def test_a_member_is_returned_or_refused(kind: Kind, account: Account) -> None:
     assert {*REFUSED.get(kind.name, {})} <= {*refused}
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
-def test_a_member_is_added_and_removed_by_updates(kind: Kind, account: Account) -> None:
+def test_a_member_is_added_and_removed_by_updates(trials: tuple[Bench, dict[str, Tried]]) -> None:
     """One of eight, and nothing is left to change then. `make chaos CHAOS=--forgetful` has every member."""
-    chosen = (one for number, one in enumerate(kept(account, kind)) if number % 8 == 1)
+    place, tried = trials
+    chosen = [one for number, one in enumerate(kept_of(place, tried.items())) if number % 8 == 1]
     assert [problem for one in chosen for problem in one.added_and_removed()] == []

@@ -1,15 +1,15 @@
-"""Two controllers as threads that take turns: each call to the lease's store and to AWS is a place to switch.
+"""Two controllers that take turns: each call to the lease's store and to AWS is a place to switch.
 
 A controller has two threads, as the daemon has. One keeps the lease. One makes passes: those of the engine, or simple
-ones, which are a hundred times as fast. The schedule decides who goes on, how much time goes by, which answers are
-lost, which writes arrive late, and who is paused, killed or stopped.
+ones, which are a hundred times as fast, and are a generator in place of a thread. The schedule decides who goes on, how
+much time goes by, which answers are lost, which writes arrive late, and who is paused, killed or stopped.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,7 +33,8 @@ PATIENCE = 10.0  # real seconds that a turn may take
 
 
 Written = TypeVar("Written")
-Passes: TypeAlias = "Callable[[Controller], Callable[[], None]]"  # what a process does each time
+Idle: TypeAlias = Callable[[], bool]  # whether a turn would change nothing
+Passes: TypeAlias = "Callable[[Controller], Turns | Steps]"  # what a process does until it is stopped
 
 
 class Ended(BaseException):
@@ -52,7 +53,7 @@ class Turns:
         self._back = threading.Lock()
         self._go.acquire()
         self._back.acquire()
-        self._idle: Callable[[], bool] = _never
+        self._idle: Idle = _never
         self._killed = False
         self.over = False
         self.raised: BaseException | None = None
@@ -72,7 +73,7 @@ class Turns:
         self._killed = True
         self.give()
 
-    def back(self, idle: Callable[[], bool] = _never) -> None:
+    def back(self, idle: Idle = _never) -> None:
         """Give the turn back, and wait for the next one in which it is not idle. Called by the thread.
 
         `idle` is asked on the thread that gives the turn: a switch between threads costs more than all else here.
@@ -95,6 +96,26 @@ class Turns:
         finally:
             self.over = True
             self._back.release()
+
+
+class Steps:
+    """A generator that runs only when it is given the turn, as the thread of `Turns`: a turn ends where it yields."""
+
+    def __init__(self, work: Generator[Idle, None, None]) -> None:
+        self._work = work
+        self._idle: Idle = _never
+        self.over = False
+
+    def give(self) -> None:
+        """Let it run until it yields. While it is idle, that is at once."""
+        if not self.over and not self._idle():
+            idle = next(self._work, None)
+            self.over, self._idle = idle is None, idle or _never
+
+    def kill(self) -> None:
+        """End it where it waits."""
+        self._work.close()
+        self.over = True
 
 
 @dataclass
@@ -185,17 +206,29 @@ class SwitchingCloud:
         self._world = world
         self._controller = controller
 
+    @property
+    def thread(self) -> Turns:
+        assert isinstance(self._controller.passing, Turns)
+        return self._controller.passing
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._world.account.cloud, name)
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Read."""
-        self._controller.passing.back()
+        self.thread.back()
         return self._world.account.cloud.call(service, operation, **params)
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Write, if it is permitted and does not take too long."""
-        return self._controller.write(lambda: self._world.account.cloud.write(service, operation, **params))
+        writing = self._controller.writing(lambda: self._world.account.cloud.write(service, operation, **params))
+        while True:
+            try:
+                next(writing)
+            except StopIteration as done:
+                response: Mapping[str, Any] = done.value
+                return response
+            self.thread.back()
 
 
 class Controller:
@@ -206,15 +239,13 @@ class Controller:
         self.world = world
         self.stopping = False
         self.paused = 0  # turns of the schedule for which it does not run
-        self.idle: Callable[[], bool] = _never  # between two passes: whether the next one would ask and do nothing
-        self._passes = passes
         clock = world.account.clock
         store = SharedStore(world, self)
         lease = RecordLease(store, holder(name), nonce=name, term=TIMING.term, monotonic=clock.monotonic)
         self.lease = lease
         self.keeper = Keeper(lease, TIMING)
         self.keeping = Turns(self._keep)
-        self.passing = Turns(self._pass)
+        self.passing = passes(self)
 
     @property
     def over(self) -> bool:
@@ -225,16 +256,16 @@ class Controller:
         """Send SIGTERM: the pass ends before its next write, then the lease is given back."""
         self.stopping = True
 
-    def write(self, call: Callable[[], Written]) -> Written:
+    def writing(self, call: Callable[[], Written]) -> Generator[Idle, None, Written]:
         """Make a write to AWS, if it is permitted and does not take too long. Raises AwsError or WritesStopped."""
-        self.passing.back()
+        yield _never
         self.keeper.permit()
         with self.world.flight(self.name) as flight:
-            self.passing.back()
+            yield _never
             if self.world.now >= flight.until:
                 raise AwsError("transient", "ReadTimeoutError", "timed out", "memory.Write")
             response = call()
-        self.passing.back()
+        yield _never
         return response
 
     def kill(self) -> None:
@@ -252,51 +283,41 @@ class Controller:
     def _waits(self, until: float) -> bool:
         return self.world.now < until and not self.passing.over
 
-    def _pass(self) -> None:
-        one_pass = self._passes(self)
-        while not self.stopping:
-            with suppress(AwsError, WritesStopped):
-                one_pass()
-            self.passing.back(self.idle)
-
 
 def simple(*names: str) -> Passes:
     """Return passes that create what is missing, one call for each: what is created twice is there twice."""
 
-    def passes(controller: Controller) -> Callable[[], None]:
+    def passes(controller: Controller) -> Generator[Idle, None, None]:
         made = controller.world.made
-        controller.idle = lambda: not controller.stopping and not controller.keeper.state().held
+        while not controller.stopping:
+            with suppress(AwsError, WritesStopped):
+                for name in names if controller.keeper.state().held else ():
+                    yield _never
+                    if name not in made:
+                        yield from controller.writing(partial(made.append, name))
+            # The next pass would ask for the lease and do nothing.
+            yield lambda: not controller.stopping and not controller.keeper.state().held
 
-        def one_pass() -> None:
-            if not controller.keeper.state().held:
-                return
-            for name in names:
-                controller.passing.back()
-                if name not in made:
-                    controller.write(partial(made.append, name))
-
-        return one_pass
-
-    return passes
+    return lambda controller: Steps(passes(controller))
 
 
 def of_the_engine(application: Application) -> Passes:
     """Return passes over an application, as the daemon makes them."""
 
-    def passes(controller: Controller) -> Callable[[], None]:
+    def passes(controller: Controller) -> None:
         step_state = StepState()
         catalogue = Catalogue(applications={application.name: application}, revision=controller.name)
         cloud = SwitchingCloud(controller.world, controller)
         destination = replace(controller.world.account.destination(), cloud=cloud)
 
-        def one_pass() -> None:
+        while not controller.stopping:
             enforce = controller.keeper.state().held
             options = PassOptions(enforce=enforce, may_go_on=lambda: not controller.stopping)
-            reconcile(application, catalogue, destination, step_state, options)
+            with suppress(AwsError, WritesStopped):
+                reconcile(application, catalogue, destination, step_state, options)
+            cloud.thread.back()
 
-        return one_pass
-
-    return passes
+    return lambda controller: Turns(partial(passes, controller))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from ecsync.core.model import Adopt, Create, Desired, FieldChange, Key, Origin, 
 from ecsync.core.outcome import Plan, Step, Withheld
 from ecsync.report import plan_markdown
 from ecsync.report.plan_json import Planned, digest
-from ecsync.report.plan_text import conclusion
+from ecsync.report.plan_text import conclusion, lines
 from tests.report.outcomes import API, TARGET, WEB, delete, step, update
 
 HOSTILE = (
@@ -185,6 +186,29 @@ def test_a_cut_inside_an_application_closes_its_fold() -> None:
     assert "<code>shop</code>" in markdown
     assert "<code>blog</code>" not in markdown
     assert re.search(r"\n… \d+ more lines are left out\n```\n\n</details>\n\n\d+ lines are left out: ", markdown)
+
+
+class Counted(tuple[Step, ...]):  # noqa: SLOT001  # a tuple can have no slots
+    """Steps that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Step]:
+        self.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("render", [plan_markdown.render, lambda planned: "\n".join(map(str, lines(planned)))])
+def test_the_steps_of_a_plan_are_gone_through_as_often_for_few_as_for_many(render: Callable[[Any], str]) -> None:
+    """A plan of 3,000 steps took four seconds: for each step, all of them were gone through."""
+
+    def times(number: int) -> int:
+        one = application("shop")
+        steps = Counted(step(key(f"changed-{at}"), delete(key(f"changed-{at}"))) for at in range(number))
+        render([replace(one, plan=replace(one.plan, steps=steps))])
+        return steps.times
+
+    assert times(3) == times(300)
 
 
 def test_long_and_unchanged_parts_are_folded() -> None:

@@ -15,6 +15,7 @@ from ecsim.autoscaling.listeners import InstanceListeners
 from ecsim.autoscaling.store import AutoScalingRegion, Group, Instance
 from ecsim.ec2 import launch_templates
 from ecsim.moto import iam, seams
+from ecsim.moto.answers import Answers
 
 RETRY = 60.0  # seconds until a failed launch is retried
 
@@ -98,6 +99,7 @@ def _launch(world: World, region: AutoScalingRegion, group: Group) -> bool:
         region.account, region.region, image=_image(data["ImageId"]), tags=_tags(group, data, template, version),
         instance_type=kind, subnet_id=subnet.id, security_group_ids=groups, associate_public_ip=False,
     )  # fmt: skip
+    world.state(Answers).forget("ec2")
     instance = Instance(
         id=str(found.id),
         type=kind,
@@ -218,6 +220,7 @@ def lose(world: World, region: AutoScalingRegion, group: Group, instance: Instan
         return
     group.instances.remove(instance)
     seams.terminate_instance(region.account, region.region, instance.id)
+    world.state(Answers).forget("ec2")
     for listener in world.state(InstanceListeners).listeners:
         listener.ended(region.region, instance)
     wake(world, region, group)

@@ -26,6 +26,7 @@ from ecsim.http.consistency import Replica
 from ecsim.http.control import Control
 from ecsim.http.throttling import Buckets
 from ecsim.moto import seams
+from ecsim.moto.answers import Answers
 
 StartResponse = Callable[..., Any]
 
@@ -94,7 +95,9 @@ class Gateway:
                 or self._denied(world, request, asked)
                 or self._replied(world, request, environ, body)
             )
-            world.changes += is_mutating(request.operation)
+            if is_mutating(request.operation):
+                world.changes += 1
+                world.state(Answers).forget(request.service)
             self._record(world, request, response.error_code, asked)
             _call(account.after_call, request)
         if fault and fault.kind == "lost-response":
@@ -145,7 +148,7 @@ class Gateway:
             if handler is not None:
                 return protocol.encode(request, handler(call))
             adjustments.before(request, environ, call)
-            response = self._ask_moto(call.account, environ, body)
+            response = self._from_moto(world, request, environ, body)
             if response.status < 400:
                 response = adjustments.after(request, response, call)
         except AwsError as error:
@@ -155,6 +158,14 @@ class Gateway:
         except Exception as error:  # noqa: BLE001  # the ledger must have a failure of ecsim or moto
             message = f"the simulator failed at {request.name}: {error!r}"
             return protocol.encode_error(request, AwsError("InternalFailure", message, 500))
+        return response
+
+    def _from_moto(self, world: World, request: Request, environ: dict[str, Any], body: bytes) -> Response:
+        answers = world.state(Answers)
+        response = answers.find(request, body)
+        if response is None:
+            response = self._ask_moto(world.settings.account, environ, body)
+            answers.keep(request, body, response)
         return response
 
     def _ask_moto(self, account: str, environ: dict[str, Any], body: bytes) -> Response:

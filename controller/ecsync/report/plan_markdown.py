@@ -119,9 +119,10 @@ def _wrong(planned: Sequence[Planned], problems: Sequence[Problem], failed: Mapp
 
 
 def _lines(one: Planned) -> Iterator[str]:
+    begun = status.first_steps(one.plan)
     for step, held in _steps(one):
         # Without the indent of a terminal: the sign is in the first column, where `diff` gives it a colour.
-        yield from (line.text[2:] for line in step_lines(step, one, held=held, fingerprints=False))
+        yield from (line.text[2:] for line in step_lines(step, one, begun, held=held, fingerprints=False))
     if one.plan.incomplete:
         yield f"≈ nothing will be pruned: {one.plan.incomplete}"
     if one.plan.approval:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ecsync.core import redact, status
 from ecsync.core.diff import parts, readable
-from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Mark, Replace, Update
+from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Key, Mark, Replace, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import Json, Path, dotted, plain
@@ -66,10 +66,11 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     plan = one.plan
     title = f"app {plan.application}  ({one.source or 'manifests'} @ {plan.revision}, {plan.target})"
     yield Line(f"{title:<{COLUMN + 20}} {one.sync} · {one.health}   plan {plan.digest}", "title")
+    begun = status.first_steps(plan)
     for step in plan.steps:
-        yield from step_lines(step, one, calls=calls, full=full)
+        yield from step_lines(step, one, begun, calls=calls, full=full)
     for held in plan.withheld:
-        yield from step_lines(held.step, one, held=held.reason, full=full)
+        yield from step_lines(held.step, one, begun, held=held.reason, full=full)
     for key, why in plan.unreadable.items():
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} unknown: {why}", "danger")
     for key, why in plan.stopped.items():
@@ -90,14 +91,24 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
 
 
 def step_lines(
-    step: Step, one: Planned, *, calls: bool = False, full: bool = False, held: str = "", fingerprints: bool = True
+    step: Step,
+    one: Planned,
+    begun: Collection[Key],
+    *,
+    calls: bool = False,
+    full: bool = False,
+    held: str = "",
+    fingerprints: bool = True,
 ) -> Iterator[Line]:
-    """Yield the line of a step, and one for each field that it changes. `held` is why it is withheld."""
+    """Yield the line of a step, and one for each field that it changes.
+
+    `begun` is from `status.first_steps`: once for all steps of a plan. `held` is why the step is withheld.
+    """
     symbol, action, style = _ACTIONS[type(step.change)]
     if step.fields and all(change.reason == "drift" for change in step.fields) and isinstance(step.change, Update):
         symbol = "!"
     waits = step.waiting
-    if status.is_second(step, status.first_steps(one.plan)):
+    if status.is_second(step, begun):
         # It completes what its first step began, and is counted there.
         names = sorted({str(other.key) for other in step.after if other.key != step.id.key})
         symbol, action, waits = "↳", "then set", waits or (f"waits for {', '.join(names)}" if names else "")
