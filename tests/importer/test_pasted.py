@@ -218,6 +218,22 @@ def test_what_no_manifest_declares_is_left_out_with_the_reason_and_its_line() ->
 
 
 @pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        ({"tasks": [{"taskArn": "arn:x"}]}, "paste the output of describe-services"),
+        ({"LaunchTemplates": [{"LaunchTemplateName": "a"}]}, "paste the output of describe-launch-template-versions"),
+        ({"serviceArns": ["arn:x"]}, "ARNs alone; paste the output of describe-services"),
+        ({"Vpcs": [{"VpcId": "vpc-1"}]}, "declare a lookup"),
+    ],
+)
+def test_what_no_manifest_can_be_made_of_has_a_fix(content: dict[str, Any], fix: str) -> None:
+    """One line, with the file."""
+    (message,) = messages(load_files({"a.json": json.dumps(content).encode()}))
+    assert message.startswith("a.json:1:1: not an ecsync document: it has ")
+    assert fix in message
+
+
+@pytest.mark.parametrize(
     ("content", "note"),
     [
         (

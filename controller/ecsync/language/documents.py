@@ -171,6 +171,8 @@ def _instead(fields: Mapping[str, Node]) -> str:
             'it is the input of CreateService, without "serviceName"; add it, or put the fields below '
             "`resources: {Service/NAME: …}`"
         )
+    if other := described.other_output(fields):
+        return f"it has {other}"
     close = next((near for key in fields if (near := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
     return 'it has neither "kind" nor "resources"; ' + (f"did you mean {quoted(close)}?" if close else _OUT)
 
