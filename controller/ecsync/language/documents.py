@@ -20,6 +20,7 @@ API_VERSION = "ecsync/v1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 NAME_RULE = "letters, digits, _ . and -, starting with a letter or digit, at most 63 characters"
 
+_AWS_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")  # of a family and of a service; a document has a shorter one
 _NO_FAMILY = 'missing required field "family" in a task definition; add it, or use an envelope with metadata.name'
 _VERSION = choice(API_VERSION)
 _ANNOTATIONS = mapping(ANY)
@@ -340,10 +341,11 @@ def _bare_document(kind: str, member: str, spec: Node, reading: Reading) -> None
         reading.problems += [Problem(finding.origin, finding.message) for finding in wrong]
         if wrong:
             return
+    valid = isinstance(name.value, str) and _AWS_NAME.fullmatch(name.value)
     _add(
         reading,
         kind=kind,
-        name=name,
+        name=Node(described.document_name(name.value), name.origin) if valid else name,
         spec=spec,
         origin=name.origin,
         annotations={},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
 from ecsync.core.model import Problem
@@ -149,14 +150,17 @@ def _is(node: Node, printed: _Printed) -> bool:
 def _each(printed: _Printed, inner: list[Node]) -> Iterator[Described]:
     versions = _declared(inner) if printed.kind == "LaunchTemplate" else {}
     for one in inner:
-        name = Node(_name(printed.name(one.value)), one.origin)
+        name = Node(document_name(printed.name(one.value)), one.origin)
         reason = _left_out(printed.kind, one.value, versions)
         yield Described(printed.kind, name, one, reason)
 
 
-def _name(text: str) -> str:
+def document_name(text: str) -> str:
     """Return AWS's name as a name of a document; a text without a character that is valid there stays."""
-    return _INVALID.sub("-", text).strip("_.-")[:_LONGEST].rstrip("_.-") or text
+    name = _INVALID.sub("-", text).strip("_.-") or text
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 7].rstrip('_.-')}-{sha256(text.encode()).hexdigest()[:6]}"  # two may begin alike
 
 
 def _declared(versions: list[Node]) -> dict[str, int]:
