@@ -218,6 +218,22 @@ def test_what_no_manifest_declares_is_left_out_with_the_reason_and_its_line() ->
 
 
 @pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        ({"tasks": [{"taskArn": "arn:x"}]}, "paste the output of describe-services"),
+        ({"LaunchTemplates": [{"LaunchTemplateName": "a"}]}, "paste the output of describe-launch-template-versions"),
+        ({"serviceArns": ["arn:x"]}, "ARNs alone; paste the output of describe-services"),
+        ({"Vpcs": [{"VpcId": "vpc-1"}]}, "declare a lookup"),
+    ],
+)
+def test_what_no_manifest_can_be_made_of_has_a_fix(content: dict[str, Any], fix: str) -> None:
+    """One line, with the file."""
+    (message,) = messages(load_files({"a.json": json.dumps(content).encode()}))
+    assert message.startswith("a.json:1:1: not an ecsync document: it has ")
+    assert fix in message
+
+
+@pytest.mark.parametrize(
     ("content", "note"),
     [
         (
@@ -236,3 +252,18 @@ def test_what_aws_has_deleted_is_valid_with_a_note(content: dict[str, Any], note
     loaded = load_files({"a.json": json.dumps(content).encode()})
     assert messages(loaded) == []
     assert any(note in one.message for one in loaded.notes)
+
+
+def test_a_name_of_aws_that_is_no_name_of_a_document_is_made_one() -> None:
+    """A family may have 255 characters, and begin with a hyphen. In AWS it stays as it is, and two stay apart."""
+    families = ["s" * 255, "s" * 254, "-3"]
+    files = {
+        f"{number}.json": json.dumps({"family": family, "containerDefinitions": [CONTAINER]}).encode()
+        for number, family in enumerate(families)
+    }
+    loaded = load_files(files)
+    assert messages(loaded) == []
+    (application,) = loaded.applications
+    assert [one.body["family"] for one in application.resources] == families
+    names = [one.key.name for one in application.resources]
+    assert (len(set(names)), max(map(len, names)), names[2]) == (3, 63, "3")

@@ -20,6 +20,7 @@ API_VERSION = "ecsync/v1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 NAME_RULE = "letters, digits, _ . and -, starting with a letter or digit, at most 63 characters"
 
+_AWS_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")  # of a family and of a service; a document has a shorter one
 _NO_FAMILY = 'missing required field "family" in a task definition; add it, or use an envelope with metadata.name'
 _METADATA = structure(
     {
@@ -191,6 +192,8 @@ def _instead(fields: Mapping[str, Node]) -> str:
             'it is the input of CreateService, without "serviceName"; add it, or put the fields below '
             "`resources: {Service/NAME: …}`"
         )
+    if other := described.other_output(fields):
+        return f"it has {other}"
     close = next((near for key in fields if (near := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
     return 'it has neither "kind" nor "resources"; ' + (f"did you mean {quoted(close)}?" if close else _OUT)
 
@@ -358,10 +361,11 @@ def _bare_document(kind: str, member: str, spec: Node, reading: Reading) -> None
         reading.problems += [Problem(finding.origin, finding.message) for finding in wrong]
         if wrong:
             return
+    valid = isinstance(name.value, str) and _AWS_NAME.fullmatch(name.value)
     _add(
         reading,
         kind=kind,
-        name=name,
+        name=Node(described.document_name(name.value), name.origin) if valid else name,
         spec=spec,
         origin=name.origin,
         annotations={},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
 from ecsync.core.model import Problem
@@ -85,6 +86,7 @@ _ALL = (
     _Printed("LogGroup", "logGroups", ("logGroupName",), _member("logGroupName")),
     _Printed("Repository", "repositories", ("repositoryName",), _member("repositoryName")),
     _Printed("Role", "Role", ("RoleName", "AssumeRolePolicyDocument"), _member("RoleName")),
+    _Printed("Role", "Roles", ("RoleName", "AssumeRolePolicyDocument"), _member("RoleName")),
     _Printed("SecurityGroup", "SecurityGroups", ("GroupName", "VpcId"), _member("GroupName")),
     _Printed("Alarm", "MetricAlarms", ("AlarmName", "ComparisonOperator"), _member("AlarmName")),
 )
@@ -104,6 +106,34 @@ def elements(node: Node) -> Iterator[Described]:
             return
 
 
+_OTHER_OUTPUTS = {
+    "tasks": "tasks: a service starts them; paste the output of describe-services",
+    "containerInstances": "instances: a group starts them; paste the output of describe-auto-scaling-groups",
+    "LaunchTemplates": "launch templates without their data; paste the output of describe-launch-template-versions",
+    "TagDescriptions": "tags alone; add them to the document of their resource",
+    "Vpcs": "VPCs, which ecsync does not create; declare a lookup: `resources: {Network/main: {id: vpc-…}}`",
+    "Subnets": "subnets, which ecsync does not create; declare a lookup: `resources: {Network/main: {id: vpc-…}}`",
+    **{
+        f"{what}Arns": f"ARNs alone; paste the output of describe-{command}"
+        for what, command in (
+            ("service", "services"),
+            ("cluster", "clusters"),
+            ("taskDefinition", "task-definition"),
+            ("task", "services"),
+        )
+    },
+}
+
+
+def other_output(fields: _Fields) -> str:
+    """Return what an output of the AWS CLI has that no manifest declares, and what to do; empty if it is none."""
+    return next((what for name, what in _OTHER_OUTPUTS.items() if isinstance(_value(fields, name), list)), "")
+
+
+def _value(fields: _Fields, member: str) -> object:
+    return fields[member].value if member in fields else None
+
+
 _BESIDE = {"failures", "NextToken", "nextToken", "NextMarker", "CompositeAlarms", "ResponseMetadata"}
 
 
@@ -120,14 +150,17 @@ def _is(node: Node, printed: _Printed) -> bool:
 def _each(printed: _Printed, inner: list[Node]) -> Iterator[Described]:
     versions = _declared(inner) if printed.kind == "LaunchTemplate" else {}
     for one in inner:
-        name = Node(_name(printed.name(one.value)), one.origin)
+        name = Node(document_name(printed.name(one.value)), one.origin)
         reason = _left_out(printed.kind, one.value, versions)
         yield Described(printed.kind, name, one, reason)
 
 
-def _name(text: str) -> str:
+def document_name(text: str) -> str:
     """Return AWS's name as a name of a document; a text without a character that is valid there stays."""
-    return _INVALID.sub("-", text).strip("_.-")[:_LONGEST].rstrip("_.-") or text
+    name = _INVALID.sub("-", text).strip("_.-") or text
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 7].rstrip('_.-')}-{sha256(text.encode()).hexdigest()[:6]}"  # two may begin alike
 
 
 def _declared(versions: list[Node]) -> dict[str, int]:
@@ -153,6 +186,8 @@ def _left_out(kind: str, fields: _Fields, versions: Mapping[str, int]) -> str:
         return "the default rule is the DefaultActions of its listener"
     if kind == "SecurityGroup" and _text(fields, "GroupName") == "default":
         return "AWS makes the default group of a VPC"
+    if kind == "Role" and _text(fields, "Path").startswith("/aws-service-role/"):
+        return f"{_text(fields, 'RoleName')} is a service-linked role, which AWS makes"
     template = _text(fields, "LaunchTemplateName")
     if kind == "LaunchTemplate" and _number(fields) != versions[template]:
         return f"version {_number(fields)} of {quoted(template)}: version {versions[template]} is declared"
