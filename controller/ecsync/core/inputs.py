@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 
 from ecsync.core.kind import Kind, Owned, World
 from ecsync.core.marks import key_of
@@ -15,6 +16,7 @@ from ecsync.core.model import (
     Application,
     Applied,
     Desired,
+    Documents,
     FieldChange,
     Key,
     PhysicalId,
@@ -133,11 +135,12 @@ class Inputs:
     def asked_of(self, kind: Kind) -> Mapping[Key, frozenset[str]]:
         """Return the outputs of `Kind.asked` that documents refer to, by the resource that has them."""
         found: dict[Key, frozenset[str]] = {}
-        if kind.asked:
-            for desired in (*self.lookups, *self.application.resources):
-                for ref in desired.refs:
-                    if ref.output in kind.asked and ref.key.kind == kind.name:
-                        found[ref.key] = found.get(ref.key, frozenset()) | {ref.output}
+        documents = self.application.documents
+        for output in kind.asked:
+            using = (one for name in self.kinds for one in documents.find(name, outputs_used, (kind.name, output)))
+            for ref in (ref for desired in chain(self.lookups, using) for ref in desired.refs):
+                if ref.output == output and ref.key.kind == kind.name:
+                    found[ref.key] = found.get(ref.key, frozenset()) | {output}
         return found
 
     def read_outputs(self, key: Key) -> Iterator[str]:
@@ -161,6 +164,11 @@ class Inputs:
 
         commas = table_of(self.kind(desired.key).rules).comma_lists
         return replace(desired, body=resolve(desired.body, value, commas, desired.referring))
+
+
+def outputs_used(desired: Desired, _: Documents) -> Iterator[tuple[str, str]]:
+    """Yield the outputs that a document refers to, as (kind, output): for `Documents.find`."""
+    yield from ((ref.key.kind, ref.output) for ref in desired.refs)
 
 
 def blocked(inputs: Inputs, desired: Desired, behind: Mapping[Key, Key]) -> Key | None:
