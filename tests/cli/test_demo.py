@@ -19,8 +19,8 @@ def test_every_chapter_of_the_demo_is_as_expected() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ECSYNC_"))}
     command = [sys.executable, "-c", "from ecsync.cli import main; main(['demo'])"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
-    table = done.stdout.partition("as expected")[2]
-    assert (done.returncode, table.count("  yes  "), "NO (" in table) == (0, 6, False), done.stdout + done.stderr
+    table = done.stdout.partition("AS EXPECTED")[2]
+    assert (done.returncode, table.count("  yes"), "  NO" in table) == (0, 6, False), done.stdout + done.stderr
     recorded = RECORDING.read_text(encoding="utf-8").splitlines()[2:]
     assert _without_figures(kept(done.stdout)) == _without_figures(recorded), (
         "record it again: ecsync demo | python -m docs.generate.recording, and make reference"

@@ -40,15 +40,19 @@ def width() -> int | None:
 
 def message(text: str, style: str = "") -> None:
     """Print a message to stderr."""
-    print(styled(text, style, sys.stderr), file=sys.stderr)
+    _put(text, style, sys.stderr)
 
 
 def put(lines: Iterable[tuple[str, str]]) -> None:
     """Print lines of data with their styles. On a terminal a longer line goes on below, four columns further in."""
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for text, style in lines:
-        for line in wrapped(text, columns):
-            print(styled(line, style))
+        _put(text, style, sys.stdout)
+
+
+def _put(text: str, style: str, stream: TextIO) -> None:
+    columns = shutil.get_terminal_size().columns if stream.isatty() else 0
+    for line in wrapped(text, columns):
+        print(styled(line, style, stream), file=stream, flush=True)
 
 
 def wrapped(text: str, columns: int) -> list[str]:

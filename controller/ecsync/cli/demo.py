@@ -11,6 +11,7 @@ import typer
 
 from ecsync.cli import _exits, _options, _show
 from ecsync.cli._interrupts import leaving
+from ecsync.cli.tables import layout
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import Event, Outcome
@@ -156,8 +157,7 @@ class _Stage:
         passes: int = 1,
     ) -> None:
         """Cause a fault, make passes until all is Synced and Healthy, and record what that took."""
-        print()
-        print(_show.styled(title, "title"), flush=True)
+        _show.put([("", ""), (title, "title")])
         chapter = _Chapter(title=title, calls=calls, drift=drift or [], unhealthy=unhealthy)
         self.chapters.append(chapter)
         cause()
@@ -204,7 +204,7 @@ class _Stage:
             if self._printed.get(str(status.key)) != state:
                 self._printed[str(status.key)] = state
                 style = "good" if state.startswith("Synced · Healthy") else "dim"
-                print(_show.styled(f"  {status.key!s:<28} {state}", style), flush=True)
+                _show.put([(f"  {status.key!s:<28} {state}", style)])
 
     def _print_event(self, event: Event) -> None:
         """Print drift with its changes, and each repair with its calls."""
@@ -212,28 +212,36 @@ class _Stage:
         from ecsync.report.changes import event_lines
 
         if event.type == "drift.detected":
-            print(_show.styled(f"  ! {event.message}", "danger"), flush=True)
+            _show.put([(f"  ! {event.message}", "danger")])
             self.chapters[-1].reported_drift += [
                 f"{event.key} {dotted(change.path)}".strip() for change in event.fields
             ]
-            for line in event_lines(event):
-                print(_show.styled(f"      {line}", "change"), flush=True)
+            _show.put((f"      {line}", "change") for line in event_lines(event))
         elif event.type.startswith("resource."):
             calls = ", ".join(event.detail.get("calls", ()))
-            print(_show.styled(f"  ✔ {event.message}  {calls}", "good"), flush=True)
+            _show.put([(f"  ✔ {event.message}  {calls}", "good")])
 
     def table(self, seconds: float) -> None:
         """Print what each chapter took, from the ledger of the simulated AWS."""
         ledger = self.simulated.simulator.ledger
         entries = ledger.entries()
-        print()
-        print(_show.styled("writes by chapter, from the ledger of the simulated AWS", "title"))
-        print(f"  {'':<40}{'writes':>7}{'seconds':>9}  as expected  operations")
-        for chapter in self.chapters:
-            operations = ", ".join(chapter.writes[:3]) + (", …" if len(chapter.writes) > 3 else "")
-            passed = "yes" if chapter.passed else f"NO ({chapter.state}; drift reported: {chapter.reported_drift})"
-            line = f"  {chapter.title:<40}{len(chapter.writes):>7}{chapter.seconds:>9.1f}  {passed:<11}  {operations}"
-            print(_show.styled(line, "good" if chapter.passed else "danger"))
+        _show.put([("", ""), ("writes by chapter, from the ledger of the simulated AWS", "title")])
+        rows = [_row(chapter) for chapter in self.chapters]
+        _show.put_lines(layout.table(_TITLES, rows, _show.width(), extra=_TITLES[-1:]))
         refused = sum(not entry.ok for entry in entries if entry.mutating)
         reads = sum(not entry.mutating for entry in entries)
-        print(f"  {reads} reads; AWS refused {refused} writes while the new role settled; {seconds:.0f} s in total")
+        end = f"{reads} reads; AWS refused {refused} writes while the new role settled; {seconds:.0f} s in total"
+        _show.put([(end, "")])
+
+
+_TITLES = ("CHAPTER", "WRITES", "SECONDS", "AS EXPECTED", "OPERATIONS")
+
+
+def _row(chapter: _Chapter) -> layout.Row:
+    """Return what a chapter took; the state that it did not end in as expected is below it."""
+    operations = ", ".join(chapter.writes[:3]) + (", …" if len(chapter.writes) > 3 else "")
+    texts = (chapter.title, str(len(chapter.writes)), f"{chapter.seconds:.1f}", "yes" if chapter.passed else "NO")
+    style = "good" if chapter.passed else "danger"
+    wrong = f"{chapter.state}; drift reported: {', '.join(chapter.reported_drift) or 'none'}"
+    below = () if chapter.passed else ((wrong, style),)
+    return layout.Row(cells=tuple((text, style) for text in (*texts, operations)), below=below)
