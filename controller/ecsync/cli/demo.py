@@ -244,4 +244,4 @@ def _row(chapter: _Chapter) -> layout.Row:
     style = "good" if chapter.passed else "danger"
     wrong = f"{chapter.state}; drift reported: {', '.join(chapter.reported_drift) or 'none'}"
     below = () if chapter.passed else ((wrong, style),)
-    return layout.Row(cells=tuple((text, style) for text in (*texts, operations)), below=below)
+    return layout.Row(cells=tuple((text, style) for text in (*texts, operations or "none")), below=below)
