@@ -101,7 +101,7 @@ class Listed:
 
 
 class Flat(Mapping[str, Mapping[str, str]]):
-    """Small maps of text by name, each as bytes: a third of their size. Who asks for one gets a new map."""
+    """Small maps of text by name, each as bytes. Who asks for one gets a new map."""
 
     def __init__(self, maps: Mapping[str, Mapping[str, str]]) -> None:
         self._flat = {name: marshal.dumps(dict(of)) for name, of in maps.items()}
