@@ -38,12 +38,12 @@ _HELP = """
 GitOps for Amazon ECS: keep AWS in the state that YAML manifests declare.
 
 Examples:
-  ecsync validate manifests/            check the manifests, without a call to AWS
-  ecsync verify manifests/              ask AWS what only AWS knows: images, roles, secrets, routes, quotas
-  ecsync plan manifests/ --calls        print what would change, and the exact API calls
-  ecsync apply manifests/shop           apply the manifests once, and wait
-  ecsync run s3://bucket/prefix         run the daemon; it writes only with --enforce
-  ecsync demo                           show drift and repair on a simulated AWS
+  ecsync validate manifests/       check the manifests, without a call to AWS
+  ecsync verify manifests/         ask AWS for images, roles, secrets, quotas
+  ecsync plan manifests/ --calls   print what would change, and the API calls
+  ecsync apply manifests/shop      apply the manifests once, and wait
+  ecsync run s3://bucket/prefix    run the daemon; it writes with --enforce
+  ecsync demo                      show drift and repair on a simulated AWS
 """
 
 _VERBS: tuple[tuple[str, Any], ...] = (

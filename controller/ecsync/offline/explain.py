@@ -39,7 +39,7 @@ from ecsync.core.trees import ANY, EACH, canonical, matches, pattern
 from ecsync.core.wording import suggestion
 from ecsync.language.coerce import pair_members
 
-WIDTH = 100
+WIDTH = 80
 _EFFECTS: dict[Effect, str] = {
     "in-place": "in place",
     "new-tasks": (

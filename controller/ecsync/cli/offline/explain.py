@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ecsync.cli import _exits
+from ecsync.cli import _exits, _show
 
 
 def explain(
@@ -32,5 +32,5 @@ def explain(
         lines = list(topics.lines(what))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    print(*lines, sep="\n")
+    _show.put((line, "") for line in lines)
     return _exits.OK
