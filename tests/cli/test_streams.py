@@ -23,8 +23,9 @@ VERBS = sorted(typer.main.get_command(cli.build()).commands)  # type: ignore[att
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_each_verb_has_an_example(verb: str, ecsync: Command) -> None:
-    """`--help` has an example that begins with the verb."""
+    """`--help` has an example that begins with the verb, and fits 80 columns."""
     answer = ecsync(verb, "--help")
+    assert max(map(len, answer.out.splitlines())) <= 80
     assert (answer.code, answer.err) == (0, "")
     assert "Example" in answer.out
     assert f"ecsync {verb}" in answer.out.partition("Example")[2]
@@ -40,8 +41,9 @@ def test_examples_in_help_can_be_copied(ecsync: Command) -> None:
 
 
 def test_help_lists_every_verb(ecsync: Command) -> None:
-    """`ecsync --help` lists every verb with a description that is not cut."""
+    """`ecsync --help` lists every verb with a description that is not cut, and fits 80 columns."""
     text = ecsync("--help").out
+    assert max(map(len, text.splitlines())) <= 80
     assert all(f"\n  {verb} " in text for verb in VERBS)
     assert "..." not in text.partition("Commands:")[2]
 

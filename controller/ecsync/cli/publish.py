@@ -39,7 +39,7 @@ def publish(
     A daemon with this source sees the release before or this one, never a mixture, also if this command is killed.
     The manifests are validated first (exit code 3). Needs s3:PutObject and nothing else.
 
-    Example: ecsync publish manifests/shop s3://shop-manifests/production --expected-owner 123456789012
+    Example: ecsync publish manifests/shop s3://shop-manifests/production
     """
     from ecsync import wiring
     from ecsync.wiring import publishing

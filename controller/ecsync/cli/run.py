@@ -61,7 +61,7 @@ def run(
     running calls, give the lease back and exit with 0.
 
     Examples:
-      ecsync run manifests/shop --installation prod --account 123456789012 --enforce
+      ecsync run manifests/shop --installation prod --enforce
       ecsync run --aws simulated manifests/quickstart
     """
     stop = threading.Event()

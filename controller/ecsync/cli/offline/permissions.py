@@ -45,7 +45,7 @@ def permissions(
     that for `observe`, and is contained in no other. If it is longer than AWS
     allows, a list of policies is printed. With --check, each call that the given policy lacks is printed on a line.
 
-    Example: ecsync permissions manifests/shop --mode apply --installation prod --account 123456789012
+    Example: ecsync permissions manifests/shop --mode apply --account 123456789012
     """
     from ecsync.offline.permissions.life import notes
     from ecsync.offline.permissions.policy import fitting
