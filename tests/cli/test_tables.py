@@ -139,6 +139,16 @@ def test_what_the_autoscaler_decides_is_under_its_service() -> None:
     ]
 
 
+def test_an_arn_in_a_message_is_shown_by_its_name() -> None:
+    """The wide screen has it whole, and so has the JSON."""
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop/f2a74de452e6b438"
+    plan = Plan(application="shop", target=TARGET, revision="3f9c1d2")
+    outcome = Outcome(plan=plan, statuses=(resource("Service/api", message=f"no target in ({arn})."),))
+    document = bodies.application(state(outcome=outcome), SOURCE)
+    assert shown([document], None)[-1].endswith("no target in (shop).")
+    assert any(arn in line for line in shown([document], None, wide=True))
+
+
 def test_the_wide_screen_on_120_columns() -> None:
     """The columns that do not fit are lines under their row."""
     found = shown([shop()], 120, wide=True)

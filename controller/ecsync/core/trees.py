@@ -167,7 +167,7 @@ def dotted(path: Path) -> str:
     text = ""
     for part in path:
         plain = isinstance(part, str) and not isinstance(part, Name) and part.isidentifier()
-        text += (f".{part}" if text else str(part)) if plain else f"[{_called(str(part))}]"
+        text += (f".{part}" if text else str(part)) if plain else f"[{called(str(part))}]"
     return text
 
 
@@ -180,7 +180,7 @@ def element_names(elements: Sequence[Json]) -> list[str]:
     return []
 
 
-def _called(part: str) -> str:
+def called(part: str) -> str:
     """Return the name in an ARN: `blue` of `arn:aws:elasticloadbalancing:…:targetgroup/blue/6d0ecf831eec9f09`."""
     if part.count(":") < 5 or not part.startswith("arn:"):
         return part

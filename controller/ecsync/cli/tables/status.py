@@ -12,8 +12,10 @@ from ecsync.cli import _show
 from ecsync.cli.tables import ages
 from ecsync.cli.tables.layout import Cell, Line, Row, indented, table
 from ecsync.cli.tables.selection import most, ready
+from ecsync.core.trees import called
 from ecsync.core.wording import released
 
+_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d*:[\w*/:.+=@-]*[\w*]")
 _COMMIT = re.compile(r"[0-9a-f]{13,64}")
 _SYNC = {"Synced": "good", "OutOfSync": "change"}
 _HEALTH = {"Healthy": "good", "Progressing": "change", "Missing": "change", "Suspended": "change"}
@@ -152,10 +154,12 @@ def resource_row(application: str, one: dict[str, Any], now: datetime, *, wide: 
     ]
     if wide:
         cells += [(one["physical"] or "-", ""), (one["origin"] or "-", ""), (_last_change(one, now), "")]
-    why = (_show.joined(one["message"], one["why"]), "")
+    why = _show.joined(one["message"], one["why"])
+    if not wide:
+        why = _ARN.sub(lambda arn: called(arn[0]), why)
     changes = tuple((f"  {line}", "") for field in one["fields"] for line in _show.change(field))
     left = tuple((f"  {_show.left(value)}", "dim") for value in one.get("left", ()))
-    return Row(cells=(*cells, why), below=(*changes, *left), mark=one["key"])
+    return Row(cells=(*cells, (why, "")), below=(*changes, *left), mark=one["key"])
 
 
 def _last_change(one: dict[str, Any], now: datetime) -> str:
