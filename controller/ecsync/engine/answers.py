@@ -331,8 +331,8 @@ def _name(failure: Mapping[str, Any]) -> str:
 class Marked:
     """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
 
-    def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
-        self.tags: Mapping[str, Tags] = Flat({arn: of for arn, of in tags.items() if owner in of})
+    def __init__(self, tags: Iterable[tuple[str, Tags]], owner: str) -> None:
+        self.tags: Mapping[str, Tags] = Flat((arn, of) for arn, of in tags if owner in of)
         self._owner = owner
         self._contents: dict[str, bytes] = {}
         self._joined: dict[tuple[str, ...], bytes] = {}

@@ -50,7 +50,7 @@ class Inventory:
         self._packers: dict[str, Packer] = {}  # by operation
         self._batches: dict[str, Batch] = {}
         self._throttled: dict[str, tuple[float, AwsError]] = {}  # by operation: when AWS throttled it last
-        self._taken: tuple[View | None, Marked, ReadAt] = (None, Marked({}, ""), ReadAt(0.0, 0))  # of marks, by a pass
+        self._taken: tuple[View | None, Marked, ReadAt] = (None, Marked((), ""), ReadAt(0.0, 0))  # of marks, by a pass
         self._swept = monotonic()
         self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
@@ -293,7 +293,7 @@ class Inventory:
         assert collection.as_tagged is not None
         of = asked.params[collection.tags_of]
         arns = of if collection.ids else [of]
-        listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (Marked({}, ""), [])
+        listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (Marked((), ""), [])
         if not collection.ids:
             if listed:
                 return collection.as_tagged(of, listing.tags[of]) if with_answer else None, listing.content(of)
@@ -320,7 +320,7 @@ class Inventory:
             except AwsError as error:
                 if error.kind in ("credentials", "throttled"):
                     raise  # without the listing each resource has a call of its own: throttled, AWS would get more
-                return Marked({}, ""), []
+                return Marked((), ""), []
             if view.began < inf:  # what the pass takes now, it takes until its end
                 self._taken = (view, listing, read)
         batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
@@ -347,7 +347,7 @@ class Inventory:
             began = ReadAt(self._monotonic(), 0)
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
-            found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
+            found = ((one["ResourceARN"], marks.tag_map(one.get("Tags"))) for one in listed)
             return b"", (Marked(found, marks.OWNER), began)
 
         name, params = f"{collection.operation} marked", {"of": ",".join(types)}

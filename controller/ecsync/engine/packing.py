@@ -103,8 +103,8 @@ class Listed:
 class Flat(Mapping[str, Mapping[str, str]]):
     """Small maps of text by name, each as bytes. Who asks for one gets a new map."""
 
-    def __init__(self, maps: Mapping[str, Mapping[str, str]]) -> None:
-        self._flat = {name: marshal.dumps(dict(of)) for name, of in maps.items()}
+    def __init__(self, maps: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        self._flat = {name: marshal.dumps(dict(of)) for name, of in maps}
 
     def __getitem__(self, name: str) -> Mapping[str, str]:
         return cast("dict[str, str]", marshal.loads(self._flat[name]))  # noqa: S302  # made here, in this process
