@@ -20,6 +20,7 @@ from ecsync.core.model import Desired, Key, Observed
 from ecsync.core.ports import Allowance, AwsError
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
+from ecsync.engine.trace import Asked, Trace
 from ecsync.engine.views import View
 
 PARTS = 10  # threads that read one kind, where its resources need a call each
@@ -91,6 +92,15 @@ def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, 
             world |= read.result()
         seen = replace(seen, world=world)
     wait(listings)
+
+
+def ask_ahead(trace: Trace, content: Callable[[Asked], bytes], threads: Threads) -> None:
+    """Ask for what a trace asked, each service on a thread, up to the first answer of it that differs."""
+
+    def ask(every: Sequence[tuple[Asked, bytes]]) -> None:
+        _tried(lambda: all(content(asked) == before for asked, before in every))
+
+    wait([threads.submit(ask, every) for every in trace.by_service().values()])
 
 
 def _ready(seen: Inputs, kind: Kind, resources: Sequence[Desired], late: Collection[str]) -> bool:

@@ -14,6 +14,7 @@ from weakref import ref
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Key, Target
 from ecsync.core.outcome import Outcome, Plan
+from ecsync.engine.ahead import Threads, ask_ahead
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import Listing, Scope, renewed
 from ecsync.engine.packing import Folded
@@ -64,9 +65,17 @@ class Quiet:
     outcome: Outcome
     began: float  # monotonic seconds: when the pass in full began
 
-    def repeats(self, ground: Ground, now: float) -> bool:
-        """Return whether a pass on this ground has this outcome too. Reads what it does not take any more."""
-        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(ground.view(now)).content)
+    def repeats(self, ground: Ground, now: float, threads: Threads | None = None) -> bool:
+        """Return whether a pass on this ground has this outcome too. Reads what it does not take any more.
+
+        With threads it waits for the rate limits of all services at the same time.
+        """
+        if not self.ground.same(ground):
+            return False
+        content = ground.inventory.reader(ground.view(now)).content
+        if threads is not None:
+            ask_ahead(self.trace, content, threads)
+        return self.trace.holds(content)
 
     def listed_again(self, listing: Listing, revision: str, now: float) -> Listing | None:
         """Return the list of what is ours as of now, if it is the same; None if a pass in full has to look at it."""

@@ -243,7 +243,7 @@ def reconcile(
     ground = _ground(application, catalogue, destination, step_state)
     with options.timer("observe"):
         last, now = step_state.quiet, destination.clock.monotonic()
-        last = last if last is not None and last.repeats(ground, now) else None
+        last = last if last is not None and last.repeats(ground, now, destination.threads) else None
     if last is not None and _stands(last, catalogue, destination, step_state, options):
         step_state.record_repeated()
         options.planned(last.outcome.plan)

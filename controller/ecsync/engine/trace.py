@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ecsync.core.ports import AwsError
@@ -77,6 +77,13 @@ class Trace:
                 asked = Asked(service, operation, dict(zip(names, values, strict=True)), result, for_ever)
                 yield asked, self._contents[position : position + _SIZE]
                 position += _SIZE
+
+    def by_service(self) -> Mapping[str, Sequence[tuple[Asked, bytes]]]:
+        """Return what was asked of each service, with the content of each answer."""
+        found: dict[str, list[tuple[Asked, bytes]]] = {}
+        for asked, before in self._each() if not self._failed else ():
+            found.setdefault(asked.service, []).append((asked, before))
+        return found
 
     def holds(self, content: Callable[[Asked], bytes]) -> bool:
         """Return whether each answer is what it was. `content` reads it, and may raise AwsError."""

@@ -16,9 +16,12 @@ from ecsync.core.model import Application, Key, Observed, Unreadable
 from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
+from ecsync.engine.ahead import ask_ahead
 from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.packing import content_of
 from ecsync.engine.reconciler import look
 from ecsync.engine.step_state import StepState
+from ecsync.engine.trace import Asked, Trace
 from tests.engine.passes import KINDS, Account, document, key, shop, stack
 
 
@@ -191,3 +194,39 @@ def test_nothing_is_inquired_about_before_the_world_is_known(account: Account, t
     kinds = {**KINDS, "App": replace(KINDS["App"], inquire=inquire)}
     Seen(account, shop(*stack()), threads, kinds)
     assert inquired == []
+
+
+def test_a_quiet_pass_asks_several_services_at_the_same_time(threads: Executor) -> None:
+    """It waits for the rate limits of all. Each call ends only when those of both services are under way."""
+    asked = [Asked(service, "Describe", {"names": [name]}) for service in ("zoo", "farm") for name in "ab"]
+    trace, both, lock = Trace(), Barrier(2, timeout=30), Lock()
+    for one in asked:
+        trace.add(one, content_of(one.params["names"]))
+    trace.end()
+    seen: list[Asked] = []
+
+    def content(one: Asked) -> bytes:
+        both.wait()
+        with lock:
+            seen.append(one)
+        return content_of(one.params["names"])
+
+    ask_ahead(trace, content, threads)
+    assert sorted(map(repr, seen)) == sorted(map(repr, asked))
+
+
+def test_a_quiet_pass_asks_a_service_for_nothing_after_an_answer_that_differs(threads: Executor) -> None:
+    """The pass is made in full then, and may ask for something else."""
+    asked = [Asked("zoo", "Describe", {"names": [name]}) for name in "abc"]
+    trace = Trace()
+    for one in asked:
+        trace.add(one, content_of(one.params["names"]))
+    trace.end()
+    seen: list[Asked] = []
+
+    def content(one: Asked) -> bytes:
+        seen.append(one)
+        return content_of(one.params["names"] if len(seen) == 1 else "another")
+
+    ask_ahead(trace, content, threads)
+    assert [one.params["names"] for one in seen] == [["a"], ["b"]]
