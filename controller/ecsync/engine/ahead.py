@@ -68,8 +68,10 @@ def counting(
         yield CountingThreads(executor, unlimited)
 
 
-def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Threads) -> None:
-    """Read the resources of the application, each kind when it is ready, and the listings of what is ours."""
+def read_ahead(
+    inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Threads, *, listing: bool = True
+) -> None:
+    """Read the resources of the application, each kind when it is ready, and with `listing` what is ours."""
     kinds = {name: replace(kind, inquire=None) for name, kind in inputs.kinds.items()}  # it needs the whole world
     resources = _by_kind(inputs)
     needs = _needs(inputs, resources)
@@ -85,7 +87,8 @@ def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, 
             for name in [name for name in waiting if _ready(seen, kinds[name], waiting[name], late[name])]:
                 for part in _parts(waiting.pop(name), PARTS if kinds[name].apart else 1):
                     running[threads.submit(_observed, inventory, view, seen, now, part)] = name
-        listings = listings or [threads.submit(_tried, listing) for listing in _listings(inventory, view, inputs)]
+        if listing and not listings:
+            listings = [threads.submit(_tried, read) for read in _listings(inventory, view, inputs)]
         world = dict(seen.world)
         for read in wait(running, return_when=FIRST_COMPLETED).done:
             del running[read]

@@ -119,7 +119,8 @@ def look(
     beside = around(interval, written=step_state.written)
     trace = Trace()
     with timer("observe"):
-        _read_ahead(inputs, destination, looking)
+        listed = step_state.orphan_listing
+        _read_ahead(inputs, destination, looking, listing=listed is None or not listed.usable(inputs, began))
         inputs = _observed(inputs, destination, looking, trace=trace)
         only_looked = not (step_state.unsettled or step_state.unread or step_state.left)
         if step_state.left:
@@ -158,11 +159,11 @@ def look(
     )
 
 
-def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
+def _read_ahead(inputs: Inputs, destination: Destination, view: View, *, listing: bool) -> None:
     """Read on the threads of the destination, if it has some, what the next reads in this view will ask for."""
     if destination.threads is not None:
         assert destination.inventory is not None
-        read_ahead(destination.inventory, view, inputs, destination.clock.now(), destination.threads)
+        read_ahead(destination.inventory, view, inputs, destination.clock.now(), destination.threads, listing=listing)
 
 
 def _observed(
