@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ecsim.account.exchange import Request, Response
 
-# Nothing but writes of the same service, and instances of Auto Scaling groups, changes what these return.
+# Nothing but writes of the same service, tags, and instances of Auto Scaling groups, changes what these return.
 REPEATED: dict[str, frozenset[str]] = {
     "ec2": frozenset({"DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcs"}),
     "iam": frozenset(
@@ -34,5 +34,7 @@ class Answers:
             self.kept.setdefault(request.service, {})[request.region, body] = response
 
     def forget(self, service: str) -> None:
-        """Drop the answers of a service that changes."""
+        """Drop the answers of a service that changes. The tagging API changes all: it tags resources of others."""
+        if service == "resourcegroupstaggingapi":
+            self.kept.clear()
         self.kept.pop(service, None)

@@ -8,7 +8,7 @@ import pytest
 
 from ecsim.account.exchange import Request, Response
 from ecsim.moto.answers import Answers
-from tests.ecsim.aws import Aws, refused
+from tests.ecsim.aws import REGION, Aws, refused
 from tests.ecsim.fleet import Fleet
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -34,6 +34,21 @@ def test_a_write_is_read_at_once(aws: Aws) -> None:
         aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
         rules = aws.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
         assert rules[-1]["FromPort"] == port
+
+
+def test_a_tag_of_the_tagging_api_is_read_at_once(aws: Aws) -> None:
+    """That API writes to resources of other services."""
+    vpc = aws.network["vpc"]
+    arn = f"arn:aws:ec2:{REGION}:123456789012:vpc/{vpc}"
+    assert not tags_of(aws, vpc).get("team")
+    aws.resourcegroupstaggingapi.tag_resources(ResourceARNList=[arn], Tags={"team": "web"})
+    assert tags_of(aws, vpc)["team"] == "web"
+
+
+def tags_of(aws: Aws, vpc: str) -> dict[str, str]:
+    """The tags of a VPC."""
+    found = aws.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0].get("Tags", [])
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def test_an_instance_of_a_group_takes_an_address(aws: Aws) -> None:
