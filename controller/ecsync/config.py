@@ -49,9 +49,9 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_ENGINE", "ECSYNC_IMAGE", "ECSYNC_TERRAFORM", "ECSYNC_YAML_LS")
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
-_MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
+MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
-_SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
+SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 
 
 def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
@@ -62,7 +62,7 @@ def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     tree: dict[str, Any] = {}
     places: dict[str, str] = {}  # dotted name of a setting -> the source of its value
     for name, value in _from_file(file):
-        if name in _SECRET:
+        if name in SECRET:
             variable = PREFIX + name.replace(".", "_").upper()
             raise ConfigError(f"{file}: {name}: a secret must not be in this file; set {variable} or {name}_file")
         _put(tree, name, value)
@@ -160,7 +160,7 @@ def _from_file(file: Path | None) -> Iterator[tuple[str, Any]]:
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
-    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
+    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in MAPS}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue
@@ -210,7 +210,7 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], model.model_fields) if model else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    hidden = error["type"] == "missing" or isinstance(error["input"], dict) or name in _SECRET
+    hidden = error["type"] == "missing" or isinstance(error["input"], dict) or name in SECRET
     hidden = hidden or location[0] in ("webhooks", "sources")
     given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

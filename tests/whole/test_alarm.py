@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.whole.support.blue_green import CIRCUIT_BREAKER, deploy_blue_green
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
 
 ALARM = """
@@ -24,33 +25,8 @@ resources:
     TreatMissingData: notBreaching
     Tags: {team: web}
 """
-CIRCUIT_BREAKER = "      deploymentCircuitBreaker: {enable: true, rollback: true}\n"
 BY_NAME = "      alarms: {alarmNames: [quickstart-errors], enable: true, rollback: true}\n"
 BY_REFERENCE = '      alarms: {alarmNames: ["${Alarm/errors}"], enable: true, rollback: true}\n'
-GREEN = """
-apiVersion: ecsync/v1
-resources:
-  TargetGroup/green:
-    Name: quickstart-green
-    Protocol: HTTP
-    Port: 80
-    TargetType: ip
-    VpcId: ${Network/main}
-  Role/shift:
-    RoleName: quickstart-shift
-    AssumeRolePolicyDocument:
-      Version: "2012-10-17"
-      Statement: [{Effect: Allow, Principal: {Service: ecs.amazonaws.com}, Action: sts:AssumeRole}]
-"""
-BALANCER = '      - {targetGroupArn: "${TargetGroup/web}", containerName: web, containerPort: 80}\n'
-BLUE_GREEN = """      - targetGroupArn: ${TargetGroup/web}
-        containerName: web
-        containerPort: 80
-        advancedConfiguration:
-          alternateTargetGroupArn: ${TargetGroup/green}
-          productionListenerRule: ${ListenerRule/web}
-          roleArn: ${Role/shift.arn}
-"""
 
 
 def alarms(environment: Environment) -> list[dict[str, Any]]:
@@ -154,9 +130,7 @@ def test_an_alarm_of_another_client_is_adopted_only_on_request(environment: Envi
 def test_a_blue_green_service_names_its_alarm(environment: Environment) -> None:
     """It converges, and an image change is deployed while the alarm is watched."""
     (environment.manifests / "alarm.yaml").write_text(ALARM)
-    (environment.manifests / "green.yaml").write_text(GREEN)
-    environment.edit(BALANCER, BLUE_GREEN)
-    environment.edit(CIRCUIT_BREAKER, "      strategy: BLUE_GREEN\n      bakeTimeInMinutes: 1\n" + BY_REFERENCE)
+    deploy_blue_green(environment, "${ListenerRule/web}", BY_REFERENCE)
     controller = environment.controller()
     controller.converge(pause=SETTLE_SECONDS)
     environment.edit("nginx:1.27", "nginx:1.28", "application.yaml")

@@ -106,7 +106,7 @@ def lines(place: Place) -> Iterator[str]:
     documentation = plain_text(place.shape.documentation) if place.shape else ""
     if documentation:
         yield ""
-        yield from textwrap.wrap(documentation, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        yield from wrapped(documentation)
     if not place.segments:
         yield ""
         yield "  outputs"
@@ -120,6 +120,11 @@ def lines(place: Place) -> Iterator[str]:
         yield "  fields"
         rows = members.items()
         yield from titled((name, f"{type_of(shape)}{'  required' if needed else ''}") for name, (shape, needed) in rows)
+
+
+def wrapped(text: str) -> Iterator[str]:
+    """Yield the lines of a text, indented."""
+    yield from textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def titled(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

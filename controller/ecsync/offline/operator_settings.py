@@ -84,7 +84,7 @@ def _below(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
             default=_default(field),
             text=field.description or "",
             variable=_variable(dotted),
-            in_file=dotted not in config._SECRET,
+            in_file=dotted not in config.SECRET,
         )
 
 
@@ -98,7 +98,7 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 def _variable(name: str) -> str:
     in_entry = any(name.startswith(f"{entry}.") for entry in ENTRIES.values())
-    return "" if in_entry or name in config._MAPS else config.PREFIX + name.replace(".", "_").upper()
+    return "" if in_entry or name in config.MAPS else config.PREFIX + name.replace(".", "_").upper()
 
 
 # ---------------------------------------------------------------- types and defaults

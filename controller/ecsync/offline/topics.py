@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 from ecsync import kinds
@@ -52,7 +51,7 @@ def lines(text: str) -> Iterator[str]:
 
 def _everything() -> Iterator[str]:
     yield "kinds"
-    yield from _wrapped(", ".join(kinds.BY_NAME))
+    yield from explain.wrapped(", ".join(kinds.BY_NAME))
     yield ""
     yield "beside the kinds"
     yield from explain.titled(TOPICS.items())
@@ -167,7 +166,7 @@ def _described(title: str, facts: Iterable[tuple[str, str]], text: str) -> Itera
     yield title
     yield from (f"  {label:<10} {fact}" for label, fact in facts)
     yield ""
-    yield from _wrapped(text)
+    yield from explain.wrapped(text)
 
 
 def _fields(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -176,7 +175,3 @@ def _fields(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield ""
         yield "  fields"
         yield from explain.titled(every)
-
-
-def _wrapped(text: str) -> Iterator[str]:
-    yield from textwrap.wrap(text, explain.WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)

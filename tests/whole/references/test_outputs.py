@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ecsync.kinds import BY_NAME
+from tests.whole.support.blue_green import deploy_blue_green
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
 
 NAMES = {
@@ -185,24 +186,6 @@ def test_an_output_with_a_call_of_its_own_is_read_only_where_a_document_uses_it(
 
 # ---------------------------------------------------------------- the rule of the default actions
 
-GREEN = """
-apiVersion: ecsync/v1
-resources:
-  TargetGroup/green: {Protocol: HTTP, Port: 80, TargetType: ip, VpcId: "${Network/main}"}
-  Role/shift:
-    AssumeRolePolicyDocument:
-      Version: "2012-10-17"
-      Statement: [{Effect: Allow, Principal: {Service: ecs.amazonaws.com}, Action: sts:AssumeRole}]
-"""
-BALANCER = '      - {targetGroupArn: "${TargetGroup/web}", containerName: web, containerPort: 80}\n'
-BLUE_GREEN = """      - targetGroupArn: ${TargetGroup/web}
-        containerName: web
-        containerPort: 80
-        advancedConfiguration:
-          alternateTargetGroupArn: ${TargetGroup/green}
-          productionListenerRule: ${Listener/http.defaultRule}
-          roleArn: ${Role/shift.arn}
-"""
 FIXED = """      - Type: fixed-response
         FixedResponseConfig: {StatusCode: 404, ContentType: text/plain, MessageBody: nothing here}
 """
@@ -228,20 +211,17 @@ def weights(environment: Environment) -> dict[str, int]:
 
 def test_a_blue_green_service_moves_the_traffic_of_the_default_rule(environment: Environment) -> None:
     """ECS moves it with each deployment, and ecsync leaves it there."""
-    (environment.manifests / "green.yaml").write_text(GREEN)
     forward_by_default(environment)
-    environment.edit(BALANCER, BLUE_GREEN)
-    circuit_breaker = "      deploymentCircuitBreaker: {enable: true, rollback: true}\n"
-    environment.edit(circuit_breaker, "      strategy: BLUE_GREEN\n      bakeTimeInMinutes: 1\n")
+    deploy_blue_green(environment, "${Listener/http.defaultRule}")
     controller = environment.controller()
     controller.converge(pause=SETTLE_SECONDS)
-    assert weights(environment) == {"quickstart-web": 100, "green": 0}
+    assert weights(environment) == {"quickstart-web": 100, "quickstart-green": 0}
     environment.edit("nginx:1.27", "nginx:1.28", "application.yaml")
     controller.read()
     with environment.writes() as writes:
         controller.converge(pause=SETTLE_SECONDS)
     assert operations(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
-    assert weights(environment) == {"quickstart-web": 0, "green": 100}
+    assert weights(environment) == {"quickstart-web": 0, "quickstart-green": 100}
     with environment.writes() as later:
         controller.run_passes(5)
     assert operations(later) == []
