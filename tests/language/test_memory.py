@@ -15,7 +15,7 @@ from ecsync.language import yaml12
 from ecsync.language.files import parse_file
 from ecsync.language.manifest import LoadCache
 from ecsync.language.nodes import Node, Origins, Pool, plain
-from ecsync.language.parts import packed, unpacked
+from ecsync.language.parts import Shelf, packed, unpacked
 from tests.language.test_incremental import loaded
 
 FILES = Fleet(services=20, applications=2).files()
@@ -82,6 +82,18 @@ def test_documents_are_found_by_their_keys() -> None:
     by_key = declared_as(found, [*wanted, Key("app-1", "Cluster", "nothing")])
     assert list(by_key) == wanted
     assert [*by_key.values()] == list(found.resources)[-3:]
+
+
+def test_what_a_pass_holds_stays_as_it_was_while_files_change() -> None:
+    """Also after its file was edited and is gone, where a load has room for nothing."""
+    cache = LoadCache(shelf=Shelf(room=1))
+    name = next(name for name in FILES if b"nginx:1.27" in FILES[name])
+    before = loaded(FILES, cache).applications
+    expected = [[(one, dict(one.origins)) for one in application.resources] for application in before]
+    edited = {**FILES, name: b"# moved\n" + FILES[name].replace(b"nginx:1.27", b"nginx:1.28")}
+    for files in (edited, {other: content for other, content in FILES.items() if other != name}, {}):
+        loaded(files, cache)
+        assert [[(one, dict(one.origins)) for one in application.resources] for application in before] == expected
 
 
 def test_what_is_packed_is_what_it_was() -> None:

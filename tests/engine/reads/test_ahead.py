@@ -14,7 +14,7 @@ import pytest
 from ecsync.core.kind import Kind, Wanted, World
 from ecsync.core.model import Application, Key, Observed, Unreadable
 from ecsync.core.outcome import Plan
-from ecsync.core.ports import AwsError, Reader
+from ecsync.core.ports import AwsError, Deferred, Reader
 from ecsync.core.trees import Body
 from ecsync.engine.ahead import ask_ahead
 from ecsync.engine.catalogue import Catalogue
@@ -230,3 +230,18 @@ def test_a_quiet_pass_asks_a_service_for_nothing_after_an_answer_that_differs(th
 
     ask_ahead(trace, content, threads)
     assert [one.params["names"] for one in seen] == [["a"], ["b"]]
+
+
+def test_a_quiet_pass_that_waits_ends_when_the_process_stops(threads: Executor) -> None:
+    """No thread is left, and the pass itself gets the reason."""
+    trace = Trace()
+    for service in ("zoo", "farm"):
+        trace.add(Asked(service, "Describe", {"names": ["a"]}), content_of(["a"]))
+    trace.end()
+
+    def stops(one: Asked) -> bytes:
+        raise Deferred(one.service, 0.0, one.name)
+
+    ask_ahead(trace, stops, threads)
+    with pytest.raises(Deferred):
+        trace.holds(stops)
