@@ -40,16 +40,17 @@ def width() -> int | None:
 
 def message(text: str, style: str = "") -> None:
     """Print a message to stderr."""
-    _put(text, style, sys.stderr)
+    put_line(text, style, sys.stderr)
 
 
 def put(lines: Iterable[tuple[str, str]]) -> None:
     """Print lines of data with their styles. On a terminal a longer line goes on below, four columns further in."""
     for text, style in lines:
-        _put(text, style, sys.stdout)
+        put_line(text, style, sys.stdout)
 
 
-def _put(text: str, style: str, stream: TextIO) -> None:
+def put_line(text: str, style: str, stream: TextIO) -> None:
+    """Print a line on a stream, as `put` does."""
     columns = shutil.get_terminal_size().columns if stream.isatty() else 0
     for line in wrapped(text, columns):
         print(styled(line, style, stream), file=stream, flush=True)

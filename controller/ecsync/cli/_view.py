@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from ecsync.cli._show import joined, styled
+from ecsync.cli._show import joined, put_line
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import ApplicationState, Event
@@ -72,7 +72,7 @@ class View:
 
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
         repeated = event.type in ("drift.resolved", "resource.created")  # an earlier line has printed the changes
-        changes = "" if repeated else "".join(f"\n    {line}" for line in event_lines(event))
+        changes = () if repeated else tuple(f"    {line}" for line in event_lines(event))
         self.show(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
 
     def refresh(self) -> None:
@@ -80,12 +80,14 @@ class View:
         if self._table is not None:
             self._table.update(_table(self._states()))
 
-    def show(self, text: str, style: str = "", more: str = "") -> None:
-        """Print a line, above the table if there is one."""
+    def show(self, text: str, style: str = "", more: Sequence[str] = ()) -> None:
+        """Print a line, and more below it; above the table if there is one."""
         if self._table is not None:
-            self._table.console.print(text + more, markup=False, highlight=False)
+            self._table.console.print("\n".join((text, *more)), markup=False, highlight=False)
             return
-        print(styled(text, style, self._stream) + more, file=self._stream, flush=True)
+        put_line(text, style, self._stream)
+        for line in more:
+            put_line(line, "", self._stream)
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:
