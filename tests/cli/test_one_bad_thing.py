@@ -200,9 +200,9 @@ def test_a_plan_has_the_command_that_adopts(folder: Path, ecsync: Command, envir
     environment.aws("logs").create_log_group(logGroupName="/shop")
     declare_unclaimed(folder, "shop")
     answer = ecsync("plan", folder, "--region", "eu-west-1")
-    (line,) = [one for one in answer.out.splitlines() if "ecsync adopt" in one]
-    assert "1 resource exists and has no mark of ours" in line
-    command = line.partition("you run: ")[2]
+    shown = [one.strip() for one in answer.out.splitlines()]
+    why = next(number for number, line in enumerate(shown) if "1 resource exists and has no mark of ours" in line)
+    command = shown[why + 1]
     assert command == f"ecsync adopt {folder} --region eu-west-1 LogGroup/shop"
     assert ecsync(*shlex.split(command)[1:]).out == "LogGroup/shop: adopted\n"
     assert "ecsync adopt" not in ecsync("plan", folder).out

@@ -14,7 +14,9 @@ import typer
 from rich.cells import cell_len
 
 from ecsync import cli
+from ecsync.cli import _show
 from ecsync.cli._show import wrapped
+from ecsync.cli.tables.layout import indented
 from tests.whole.support import command
 from tests.whole.support.command import ECSYNC, Command
 
@@ -159,3 +161,16 @@ def test_a_line_is_wrapped_at_the_width_of_the_terminal(columns: int) -> None:
     assert max(cell_len(line) for line in lines) <= columns
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert wrapped(text, 0) == [text]
+
+
+def test_a_command_to_copy_stays_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also on a terminal that is narrower: a line break would end it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    copied = "      ecsync adopt manifests/shop --installation prod LogGroup/shop"
+    _show.put([(copied, _show.COMMAND), (copied, "dim")])
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == copied
+    assert len(rest) > 1
+    assert [text for line in indented((copied, _show.COMMAND), 40) for text, _ in line] == [f"  {copied}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import StringIO
 
-import pytest
 from rich.console import Console
 
 from ecsync.cli import _view
@@ -29,21 +28,3 @@ def test_a_long_reason_does_not_cut_the_other_columns() -> None:
     assert resource.split()[:3] == ["SecurityGroup/load-balancer", "OutOfSync", "Progressing"]
     assert WHY[:20] in resource
     assert resource.rstrip().endswith("…")
-
-
-def test_the_lines_before_the_table_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each goes on below, four columns further in; a pipe gets it whole."""
-
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
-    line = "metrics and API: http://127.0.0.1:18442/metrics  http://127.0.0.1:18442/api/v1/applications"
-    terminal, pipe = Terminal(), StringIO()
-    for stream in (terminal, pipe):
-        _view.View(stream).show(line, more=["    " + "word " * 20])
-    assert max(map(len, terminal.getvalue().splitlines())) <= 80
-    assert "\n    http://127.0.0.1:18442/api/v1/applications\n" in terminal.getvalue()
-    assert pipe.getvalue().splitlines()[0] == line

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
+COMMAND = "command"  # the style of a command to copy
 NARROWEST = 40  # columns; a narrower terminal wraps by itself
 _COLOURS = {"good": "32", "change": "33", "danger": "31", "dim": "2", "title": "1"}
 
@@ -39,21 +40,19 @@ def width() -> int | None:
 
 
 def message(text: str, style: str = "") -> None:
-    """Print a message to stderr."""
-    put_line(text, style, sys.stderr)
+    """Print a message to stderr. It may end with a command to copy, so it stays one line."""
+    print(styled(text, style, sys.stderr), file=sys.stderr)
 
 
 def put(lines: Iterable[tuple[str, str]]) -> None:
-    """Print lines of data with their styles. On a terminal a longer line goes on below, four columns further in."""
+    """Print lines of data with their styles. On a terminal a longer line goes on below, four columns further in.
+
+    A line in the style `command` stays whole, so that it can be copied.
+    """
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for text, style in lines:
-        put_line(text, style, sys.stdout)
-
-
-def put_line(text: str, style: str, stream: TextIO) -> None:
-    """Print a line on a stream, as `put` does."""
-    columns = shutil.get_terminal_size().columns if stream.isatty() else 0
-    for line in wrapped(text, columns):
-        print(styled(line, style, stream), file=stream, flush=True)
+        for line in wrapped(text, 0 if style == COMMAND else columns):
+            print(styled(line, style), flush=True)
 
 
 def wrapped(text: str, columns: int) -> list[str]:

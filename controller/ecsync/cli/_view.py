@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from ecsync.cli._show import joined, put_line
+from ecsync.cli._show import joined, styled
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import ApplicationState, Event
@@ -85,9 +85,7 @@ class View:
         if self._table is not None:
             self._table.console.print("\n".join((text, *more)), markup=False, highlight=False)
             return
-        put_line(text, style, self._stream)
-        for line in more:
-            put_line(line, "", self._stream)
+        print(styled(text, style, self._stream), *more, sep="\n", file=self._stream, flush=True)
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:

@@ -148,7 +148,8 @@ def _introduction(running: Running, settings: Settings) -> Iterator[str]:
 
     mode = "writes are allowed" if _may_write(settings) else "read-only: --enforce allows writes"
     yield f"ecsync runs with {described(settings)}: {mode}"
-    yield f"metrics and API: {running.url}/metrics  {running.url}/api/v1/applications"
+    yield f"metrics: {running.url}/metrics"
+    yield f"API: {running.url}/api/v1/applications"
 
 
 def _prepare(workspace: Workspace, settings: Settings, simulated_aws: Simulated) -> list[str]:

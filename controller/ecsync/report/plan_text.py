@@ -19,7 +19,7 @@ COLUMN = 42
 
 
 class Line(NamedTuple):
-    """A line and its style: `good`, `change`, `danger`, `dim`, `title` or nothing."""
+    """A line and its style: `good`, `change`, `danger`, `dim`, `title`, `command` (to be copied whole) or nothing."""
 
     text: str
     style: str = ""
@@ -78,16 +78,24 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     if plan.incomplete:
         yield Line(f"  ≈ nothing will be pruned: {plan.incomplete}", "dim")
     if plan.approval:
-        yield Line(f"  ≈ a daemon needs: ecsync approve {plan.application} --digest {plan.approval}", "change")
+        yield from _remark(f"a daemon needs: ecsync approve {plan.application} --digest {plan.approval}", "change")
     for found in one.refused:
         yield Line(f"  {refusal(found, one.where)}", "danger" if found.breach.level == "error" else "dim")
     for remark in one.remarks:
-        yield Line(f"  ≈ {remark}", "dim")
+        yield from _remark(remark, "dim")
     for key, note in one.notes.items():
         yield Line(f"  ≈ {key!s:<{COLUMN - 4}} {note}", "dim")
     yield from _unmanaged(one, full=full)
     if not (plan.steps or plan.withheld or plan.unreadable or plan.stopped):
         yield Line("  in sync: nothing to do", "good")
+
+
+def _remark(text: str, style: str) -> Iterator[Line]:
+    """Yield a remark; the command that it ends with is a line of its own."""
+    why, colon, command = text.rpartition(": ecsync ")
+    yield Line(f"  ≈ {why}:" if colon else f"  ≈ {text}", style)
+    if colon:
+        yield Line(f"      ecsync {command}", "command")
 
 
 def step_lines(

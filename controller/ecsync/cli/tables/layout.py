@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ecsync.cli._show import visible
+from ecsync.cli._show import COMMAND, visible
 
 Cell: TypeAlias = tuple[str, str]  # a text and its style
 Line: TypeAlias = tuple[Cell, ...]
@@ -80,8 +80,9 @@ def wrapped(text: str, width: int | None) -> Iterator[str]:
 
 
 def indented(cell: Cell, width: int | None) -> Iterator[Line]:
-    """Yield a text as indented lines; those after the first are indented once more."""
+    """Yield a text as indented lines; those after the first are indented once more. A command stays one line."""
     text, style = cell
+    width = None if style == COMMAND else width
     stripped = visible(text).strip()
     front = " " * (len(text) - len(text.lstrip())) + _INDENT
     for number, line in enumerate(wrapped(stripped, width and max(width - len(front) - 2, _LEAST))):

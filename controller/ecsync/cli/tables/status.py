@@ -128,7 +128,7 @@ def _below(one: dict[str, Any]) -> Iterator[Cell]:
         yield f"✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"
     if one.get("approval"):
         yield "what is held for an approval below is done after:", "change"
-        yield f"  ecsync approve {one['name']} --digest {one['approval']}", "change"
+        yield f"  ecsync approve {one['name']} --digest {one['approval']}", _show.COMMAND
     for left in one.get("leftBehind", ()):
         behind = _show.counted(len(left["resources"]), "resource")
         were = "was" if len(left["resources"]) == 1 else "were"
