@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from sys import intern
 from typing import Any
 
 from botocore.model import Shape, StructureShape
+
+from ecsync.aws.texts import shared
 
 Read = Callable[[Any], Any]
 Time = Callable[[Any], str]
@@ -54,7 +55,7 @@ def _reader(shape: Shape, time: Time, structures: dict[str, Read | None]) -> Rea
     if shape.type_name == "timestamp":
         return time
     if shape.type_name == "string":
-        return intern  # most texts are in many answers, and in the next one again: they take the memory of one
+        return shared
     return base64.b64decode if shape.type_name == "blob" else None
 
 
@@ -114,6 +115,6 @@ def _map(read_value: Read | None, type_name: str) -> Read:
             return node
         if None in node.values() and type_name != "structure":
             raise NotUnderstood("a map with a null")
-        return {intern(key): None if value is None else read_value(value) for key, value in node.items()}
+        return {shared(key): None if value is None else read_value(value) for key, value in node.items()}
 
     return read

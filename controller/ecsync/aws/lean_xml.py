@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from sys import intern
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -13,6 +12,7 @@ from xml.sax.saxutils import escape
 from botocore.model import Shape, StructureShape
 
 from ecsync.aws.lean_json import NotUnderstood, Time
+from ecsync.aws.texts import shared
 
 _NAMESPACE = re.compile("{.*}")
 _PARSED_OTHERWISE = frozenset({"location", "eventheader", "xmlAttribute", "flattened"})
@@ -123,7 +123,7 @@ def _structure(shape: StructureShape, time: Time, structures: dict[str, Read]) -
         for tag, name, read_value in members:
             child = children.get(tag)
             if child is not None:
-                found[name] = intern(child.text or "") if read_value is None else read_value(child, names)
+                found[name] = shared(child.text or "") if read_value is None else read_value(child, names)
         return found
 
     return _union(shape, read) if shape.is_tagged_union else read
@@ -144,7 +144,7 @@ def _union(shape: StructureShape, read: Read) -> Read:
 
 def _list(read_item: Read | None) -> Read:
     if read_item is None:
-        return lambda node, _: [intern(child.text or "") for child in node]
+        return lambda node, _: [shared(child.text or "") for child in node]
     return lambda node, names: [read_item(child, names) for child in node]
 
 

@@ -37,6 +37,7 @@ def adopt(
     from ecsync import wiring
     from ecsync.core.ports import AwsError
     from ecsync.core.wording import suggestion
+    from ecsync.engine.catalogue import keys_of
     from ecsync.engine.reconciler import Refused
 
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
@@ -45,7 +46,7 @@ def adopt(
     catalogue = workspace.catalogue(workspace.source(path).fetch())
     _show.problems(catalogue.problems)
     chosen = frozenset(names or ())
-    declared = {str(key) for key in catalogue.keys}
+    declared = {str(key) for application in catalogue.applications.values() for key in keys_of(application)}
     if unknown := sorted(chosen - declared):
         close = suggestion(unknown[0], declared)
         raise typer.BadParameter(f"not declared in the manifests: {', '.join(unknown)}{close}")

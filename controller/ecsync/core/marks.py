@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations
@@ -52,7 +52,7 @@ def key_of(owner_value: str) -> tuple[str, Key] | None:
 class Owners:
     """The owner marks of the documents with these keys, without a text for each."""
 
-    keys: frozenset[Key]
+    keys: Container[Key]
     installation: str
 
     def __contains__(self, mark: object) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
-from ecsync.engine.packing import NEVER, Flat, Packed, Packer, chunks, content_of, joined, unpacked
+from ecsync.engine.packing import NEVER, Packed, Packer, Tagged, chunks, content_of, joined, unpacked
 from ecsync.engine.views import ReadAt, View
 
 
@@ -329,37 +328,34 @@ def _name(failure: Mapping[str, Any]) -> str:
 
 
 class Marked:
-    """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
+    """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application and kind."""
 
-    def __init__(self, tags: Iterable[tuple[str, Tags]], owner: str) -> None:
-        self.tags: Mapping[str, Tags] = Flat((arn, of) for arn, of in tags if owner in of)
-        self._owner = owner
-        self._contents: dict[str, bytes] = {}
-        self._joined: dict[tuple[str, ...], bytes] = {}
+    def __init__(self, tags: Iterable[tuple[str, Tags]], owner: str, of_id: str) -> None:
+        """Take (ARN, tags), and the keys of the tags with the owner mark and with the id."""
+        self._tags = Tagged((_group(of[owner]), arn, of) for arn, of in tags if owner in of)
+        self._owner, self._id = owner, of_id
+
+    def get(self, arn: str) -> Tags | None:
+        """Return the tags of an ARN; None if it is not listed."""
+        return self._tags.get(arn)
 
     def content(self, arn: str) -> bytes:
-        """Return what is equal until the tags of an ARN differ: many ask for it."""
-        found = self._contents.get(arn)
-        if found is None:
-            found = self._contents[arn] = content_of(self.tags[arn])
-        return found
+        """Return what is equal until the tags of an ARN differ; `NEVER` if it is not listed."""
+        return self._tags.content(arn)
 
-    def joined(self, arns: Sequence[str]) -> bytes:
-        """Return what is equal until the tags of one of these ARNs differ: applications with one listener ask alike."""
-        key = tuple(arns)
-        found = self._joined.get(key)
-        if found is None:
-            found = self._joined[key] = joined(map(self.content, key))
-        return found
+    def joined(self, arns: Iterable[str]) -> bytes:
+        """Return what is equal until the tags of one of these ARNs differ."""
+        return joined(map(self.content, arns))
 
-    @cached_property
-    def by_application(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        """(owner mark, ARN) by `v1/<installation>/<application>`."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for arn, tags in self.tags.items():
-            mark = tags[self._owner]
-            found.setdefault(mark.rsplit("/", 2)[0], []).append((mark, arn))
-        return found
+    def marks(self, application: str, kind: str) -> Iterator[tuple[str, str, str]]:
+        """Yield (owner mark, ARN, id) of `v1/<installation>/<application>` and a kind."""
+        for arn, tags in self._tags.group(f"{application}/{kind}"):
+            yield tags[self._owner], arn, tags.get(self._id, "")
+
+
+def _group(mark: str) -> str:
+    """Return the application and the kind of an owner mark."""
+    return mark.rpartition("/")[0]
 
 
 Content: TypeAlias = bytes | Pages  # of an answer: of a listing, the listing, because its content is known at its end

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from ecsync.core.model import Application, Desired, Key, Problem
 from ecsync.core.outcome import WithheldReason
@@ -26,6 +25,14 @@ def keys_of(application: Application) -> Collection[Key]:
     """Return the keys of the resources."""
     resources = application.resources
     return resources.keys() if isinstance(resources, PackedResources) else [one.key for one in resources]
+
+
+def declares(application: Application, key: Key) -> bool:
+    """Return whether a resource has this key."""
+    resources = application.resources
+    if isinstance(resources, PackedResources):
+        return key in resources.keys()  # noqa: SIM118  # it iterates over documents
+    return application.documents.get(key) is not None
 
 
 def declared_as(application: Application, keys: Collection[Key]) -> Mapping[Key, Desired]:
@@ -85,10 +92,10 @@ class Catalogue:
         reason = f"nothing will be deleted: {self.problems[0].origin} is not valid"
         return replace(self, pruning=WithheldReason("invalid_manifest", reason))
 
-    @cached_property
-    def keys(self) -> frozenset[Key]:
-        """The keys of all documents; computed once for all applications."""
-        return frozenset(key for application in self.applications.values() for key in keys_of(application))
+    def __contains__(self, key: object) -> bool:
+        """Return whether a document has this key."""
+        application = self.applications.get(key.application) if isinstance(key, Key) else None
+        return application is not None and isinstance(key, Key) and declares(application, key)
 
     def lookups(self, application: Application) -> tuple[Desired, ...]:
         """Return the resources of other applications that this one refers to, and what those refer to."""

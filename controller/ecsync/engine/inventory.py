@@ -29,6 +29,7 @@ _IN_USE = 600.0  # seconds since an answer was last asked for
 _FOR_EVER = content_of(True)  # the content of what AWS never changes
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
+_NOTHING_MARKED = Marked((), marks.OWNER, marks.ID)
 _MARKED = {cadence: Collection(operation=".".join(_GET_RESOURCES), cadence=cadence) for cadence in get_args(Cadence)}
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Inventory:
         self._packers: dict[str, Packer] = {}  # by operation
         self._batches: dict[str, Batch] = {}
         self._throttled: dict[str, tuple[float, AwsError]] = {}  # by operation: when AWS throttled it last
-        self._taken: tuple[View | None, Marked, ReadAt] = (None, Marked((), ""), ReadAt(0.0, 0))  # of marks, by a pass
+        self._taken: tuple[View | None, Marked, ReadAt] = (None, _NOTHING_MARKED, ReadAt(0.0, 0))  # of marks, by a pass
         self._swept = monotonic()
         self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
@@ -290,16 +291,15 @@ class Inventory:
 
     def _tags(self, view: View, collection: Collection, asked: Asked, *, with_answer: bool = True) -> Reply:
         """Return the tags of one ARN or of several: from the tagging API for what carries our mark, else directly."""
-        assert collection.as_tagged is not None
         of = asked.params[collection.tags_of]
         arns = of if collection.ids else [of]
-        listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (Marked((), ""), [])
+        listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (_NOTHING_MARKED, [])
         if not collection.ids:
             if listed:
-                return collection.as_tagged(of, listing.tags[of]) if with_answer else None, listing.content(of)
+                return _tagged(collection, listing, of) if with_answer else None, listing.content(of)
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed] if len(listed) < len(arns) else []
-        items = [collection.as_tagged(arn, listing.tags[arn]) for arn in listed if with_answer]
+        items = [_tagged(collection, listing, arn) for arn in listed if with_answer]
         content = listing.joined(listed)
         if rest:
             answer, direct = self._batch(
@@ -320,11 +320,11 @@ class Inventory:
             except AwsError as error:
                 if error.kind in ("credentials", "throttled"):
                     raise  # without the listing each resource has a call of its own: throttled, AWS would get more
-                return Marked((), ""), []
+                return _NOTHING_MARKED, []
             if view.began < inf:  # what the pass takes now, it takes until its end
                 self._taken = (view, listing, read)
         batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
-        marked = [arn for arn in arns if arn in listing.tags]
+        marked = [arn for arn in arns if listing.content(arn) != NEVER]
         if collection.ids and not (batch and batch.items):
             return listing, marked
         found = []
@@ -348,7 +348,7 @@ class Inventory:
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
             found = ((one["ResourceARN"], marks.tag_map(one.get("Tags"))) for one in listed)
-            return b"", (Marked(found, marks.OWNER), began)
+            return b"", (Marked(found, marks.OWNER, marks.ID), began)
 
         name, params = f"{collection.operation} marked", {"of": ",".join(types)}
         marked: tuple[Marked, ReadAt] = self._kept(view, collection, name, params, read)[0]
@@ -389,6 +389,12 @@ class Inventory:
         for batch in batches:
             with batch.lock:
                 batch.forget(now - _UNUSED)
+
+
+def _tagged(collection: Collection, listing: Marked, arn: str) -> Mapping[str, Any]:
+    """Return the tags of a listed ARN as the operation of a collection returns them."""
+    assert collection.as_tagged is not None
+    return collection.as_tagged(arn, listing.get(arn) or {})
 
 
 def _key(name: str, params: Mapping[str, Any]) -> str:

@@ -223,7 +223,7 @@ def _unobserved(
         retried=step_state.retried_of(keys_of(application)),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
-        others=marks.Owners(catalogue.keys, destination.installation),
+        others=marks.Owners(catalogue, destination.installation),
         settled=step_state.settled,
         turn=step_state.turn,
         turns=step_state.repeated + 1,

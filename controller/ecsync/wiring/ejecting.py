@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Call, Forget, Key, Marks, Present
+from ecsync.core.model import Application, Call, Forget, Key, Present
 from ecsync.core.ports import AwsError, Cloud, Purpose
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.reconciler import Destination, look
@@ -125,9 +125,5 @@ def _listed(inputs: Inputs, destination: Destination, kind: Kind, mark: tuple[st
     if not kind.tagged_as or destination.inventory is None or not mark[1]:
         return set()
     listed = destination.inventory.marked(at_cadence(inputs.application.sync.interval), kind)
-    found = {arn: marks.read(tags) for arn, tags in listed.tags.items()}
-    return {arn for arn, one in found.items() if one is not None and _same(one, mark)}
-
-
-def _same(one: Marks, mark: tuple[str, str]) -> bool:
-    return (one.owner, one.id) == mark
+    application, of_kind, _ = mark[0].rsplit("/", 2)
+    return {arn for owner, arn, id_ in listed.marks(application, of_kind) if (owner, id_) == mark}

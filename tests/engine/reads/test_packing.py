@@ -1,0 +1,52 @@
+"""What is kept of AWS's answers between two reads is packed, and gives back what was put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from ecsync.engine import packing
+from ecsync.engine.packing import NEVER, Tagged, content_of
+
+
+def tags_of(number: int) -> dict[str, str]:
+    return {"ecsync:owner": f"v1/prod/shop/Service/{number}", "team": "웹"}
+
+
+def tagged(count: int) -> Tagged:
+    return Tagged((f"group {number % 3}", f"arn:{number}", tags_of(number)) for number in range(count))
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 51, 400])
+def test_tags_are_found_by_arn_and_by_group(count: int) -> None:
+    of = tagged(count)
+    assert [of.get(f"arn:{number}") for number in range(count)] == [tags_of(number) for number in range(count)]
+    assert (of.get("arn:-1"), of.content("arn:-1")) == (None, NEVER)
+    for group in range(3):
+        assert sorted(of.group(f"group {group}")) == sorted(
+            (f"arn:{number}", tags_of(number)) for number in range(count) if number % 3 == group
+        )
+
+
+def test_the_content_of_tags_is_that_of_the_tags_alone() -> None:
+    one, other = tagged(60), Tagged([("elsewhere", "arn:7", tags_of(7))])
+    assert one.content("arn:7") == other.content("arn:7") == content_of(tags_of(7))
+    assert one.content("arn:8") != one.content("arn:7")
+
+
+def test_who_changes_the_tags_that_it_got_changes_nothing() -> None:
+    of = tagged(3)
+    got = of.get("arn:1")
+    assert isinstance(got, dict)
+    got["team"] = "other"
+    assert of.get("arn:1") == tags_of(1)
+
+
+def test_two_arns_with_one_hash_have_their_own_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "hash", lambda arn: len(arn), raising=False)
+    given: Mapping[str, dict[str, str]] = {f"arn:{number}": tags_of(number) for number in range(10, 99)}
+    of = Tagged((f"group {arn[-1]}", arn, tags) for arn, tags in given.items())
+    assert {arn: of.get(arn) for arn in given} == given
+    assert {arn: of.content(arn) for arn in given} == {arn: content_of(tags) for arn, tags in given.items()}
+    assert of.get("arn:00") is None
