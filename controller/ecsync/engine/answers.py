@@ -335,9 +335,10 @@ class Marked:
         self._tags = Tagged((_group(of[owner]), arn, of) for arn, of in tags if owner in of)
         self._owner, self._id = owner, of_id
 
-    def get(self, arn: str) -> Tags | None:
-        """Return the tags of an ARN; None if it is not listed."""
-        return self._tags.get(arn)
+    def answer(self, collection: Collection, arn: str) -> Any:
+        """Return the tags of a listed ARN as the operation of a collection returns them."""
+        assert collection.as_tagged is not None
+        return collection.as_tagged(arn, self._tags.get(arn) or {})
 
     def content(self, arn: str) -> bytes:
         """Return what is equal until the tags of an ARN differ; `NEVER` if it is not listed."""

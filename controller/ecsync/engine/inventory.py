@@ -296,10 +296,10 @@ class Inventory:
         listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (_NOTHING_MARKED, [])
         if not collection.ids:
             if listed:
-                return _tagged(collection, listing, of) if with_answer else None, listing.content(of)
+                return listing.answer(collection, of) if with_answer else None, listing.content(of)
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed] if len(listed) < len(arns) else []
-        items = [_tagged(collection, listing, arn) for arn in listed if with_answer]
+        items = [listing.answer(collection, arn) for arn in listed if with_answer]
         content = listing.joined(listed)
         if rest:
             answer, direct = self._batch(
@@ -389,12 +389,6 @@ class Inventory:
         for batch in batches:
             with batch.lock:
                 batch.forget(now - _UNUSED)
-
-
-def _tagged(collection: Collection, listing: Marked, arn: str) -> Mapping[str, Any]:
-    """Return the tags of a listed ARN as the operation of a collection returns them."""
-    assert collection.as_tagged is not None
-    return collection.as_tagged(arn, listing.get(arn) or {})
 
 
 def _key(name: str, params: Mapping[str, Any]) -> str:
