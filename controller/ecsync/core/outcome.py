@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -53,11 +54,7 @@ class Step:
     @property
     def fields(self) -> tuple[FieldChange, ...]:
         """Return the fields that it changes; none for a create, a delete or a mark."""
-        match self.change:
-            case Update(fields=fields) | Replace(fields=fields) | Adopt(fields=fields):
-                return fields
-            case _:
-                return ()
+        return self.change.fields if isinstance(self.change, Update | Replace | Adopt) else ()
 
 
 Obstacle: TypeAlias = Literal[
@@ -143,10 +140,9 @@ class Plan:
     revision: str
     steps: tuple[Step, ...] = ()
     withheld: tuple[Withheld, ...] = ()
-    unmanaged: tuple[Unmanaged, ...] = ()
+    unmanaged: Sequence[Unmanaged] = ()
     unreadable: Mapping[Key, str] = field(default_factory=dict)
-    # Not retried until the manifest changes (docs/rules.md R15).
-    stopped: Mapping[Key, str] = field(default_factory=dict)
+    stopped: Mapping[Key, str] = field(default_factory=dict)  # until the manifest changes (docs/rules.md R15)
     incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
     settled: Mapping[Key, Settled] = field(default_factory=dict, compare=False, repr=False)  # for the next pass
     unchanged: int = field(default=0, compare=False)  # resources that were not compared: nothing of them has moved
@@ -195,8 +191,7 @@ class Done:
 class Progressing:
     """No error so far; requeue after `after` seconds.
 
-    `deferred`: a call of the step waits for our rate limit. `accepted`: AWS answered the calls, and works on it.
-    `budget`: the step waits for the budget of an hour.
+    `deferred`: a call waits for our rate limit. `budget`: it waits for that of an hour. `accepted`: AWS works on it.
     """
 
     why: str
@@ -234,6 +229,7 @@ Result: TypeAlias = Done | Progressing | Skipped | Failed
 
 SyncStatus: TypeAlias = Literal["Synced", "OutOfSync", "Unknown"]
 HealthStatus: TypeAlias = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"]
+Counts: TypeAlias = Mapping[tuple[str, SyncStatus, HealthStatus], int]
 WORST_FIRST: tuple[HealthStatus, ...] = ("Degraded", "Missing", "Unknown", "Progressing", "Suspended", "Healthy")
 
 
@@ -284,12 +280,18 @@ class Outcome:
 
     plan: Plan
     results: Mapping[StepId, Result] = field(default_factory=dict)
-    statuses: tuple[ResourceStatus, ...] = ()
+    statuses: Sequence[ResourceStatus] = ()
+    packed: Counts | None = None  # of statuses that are packed
+
+    @property
+    def counts(self) -> Counts:
+        """Return the number of resources by kind, sync status and health."""
+        return self.packed or Counter((one.key.kind, one.sync, one.health.status) for one in self.statuses)
 
     @property
     def sync(self) -> SyncStatus:
         """Return OutOfSync if any resource is, else Unknown if any is or a listing failed, else Synced."""
-        seen = {status.sync for status in self.statuses}
+        seen = {sync for _, sync, _ in self.counts}
         if "OutOfSync" in seen:
             return "OutOfSync"
         return "Unknown" if "Unknown" in seen or self.plan.incomplete else "Synced"
@@ -307,13 +309,11 @@ class Outcome:
     @property
     def health(self) -> HealthStatus:
         """Return the worst health of the resources."""
-        seen = {status.health.status for status in self.statuses}
+        seen = {health for _, _, health in self.counts}
         return next((status for status in WORST_FIRST if status in seen), "Healthy")
 
 
 PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
-
-
 ReadOnlyCode: TypeAlias = Literal["observe", "not_enabled", "lease", "suspended", "frozen", "after"]
 
 

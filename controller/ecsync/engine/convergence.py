@@ -7,7 +7,7 @@ not show a value after three writes, or another client changes it back three tim
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
@@ -267,7 +267,7 @@ class _Known:
 class KnownMarks:
     """The marks that this process found first, or wrote. Another one was written by another controller (R32)."""
 
-    rows: dict[Key, _Known] = field(default_factory=dict)
+    rows: MutableMapping[Key, _Known] = field(default_factory=dict)
 
     def sent(self, step: Step, now: float) -> None:
         """Note that a step writes a mark. Until AWS shows it, the one before may be there too."""

@@ -7,10 +7,10 @@ import pickle
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from ecsync.core.inputs import digest
 from ecsync.core.kind import Owned
@@ -95,12 +95,12 @@ class Listed:
     @classmethod
     def of(cls, owned: Owned) -> Listed:
         """Return a live resource, packed."""
-        return cls(owned.marks.owner, owned.marks.id, owned.natural, zlib.compress(pickle.dumps(owned), _LEVEL))
+        return cls(owned.marks.owner, owned.marks.id, owned.natural, _pickled(owned))
 
     @property
     def owned(self) -> Owned:
         """The live resource."""
-        return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
+        return cast(Owned, _unpickled(self.packed))
 
 
 class Tagged:
@@ -170,28 +170,77 @@ def _opened(chunk: bytes) -> Sequence[tuple[str, dict[str, str]]]:
     return rows
 
 
-class Folded(Mapping[Key, V]):
+class Folded(MutableMapping[Key, V]):
     """A mapping that is packed until it is asked for something: it then stays as it is."""
 
     def __init__(self, values: Mapping[Key, V]) -> None:
-        self._packed = zlib.compress(pickle.dumps(dict(values)), _LEVEL)
+        self._packed = _pickled(dict(values))
         self._size = len(values)
         self._there: dict[Key, V] | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[Key, V]) -> Folded[V]:
+        """Return a mapping packed; itself if nothing was asked of it since it was packed."""
+        return values if isinstance(values, Folded) and values._there is None else cls(values)
 
     @property
     def _values(self) -> dict[Key, V]:
         if self._there is None:
-            self._there = pickle.loads(zlib.decompress(self._packed))  # noqa: S301  # made here, in this process
+            self._there = _unpickled(self._packed)
         return cast("dict[Key, V]", self._there)
 
     def __getitem__(self, key: Key) -> V:
         return self._values[key]
 
+    def __setitem__(self, key: Key, value: V) -> None:
+        self._values[key] = value
+
+    def __delitem__(self, key: Key) -> None:
+        del self._values[key]
+
     def __iter__(self) -> Iterator[Key]:
         return iter(self._values)
 
     def __len__(self) -> int:
+        return self._size if self._there is None else len(self._there)
+
+
+class FoldedItems(Sequence[V]):
+    """Items that are packed: each iteration makes new ones."""
+
+    def __init__(self, items: Sequence[V]) -> None:
+        self._packed = _pickled(tuple(items))
+        self._size = len(items)
+
+    @property
+    def _items(self) -> tuple[V, ...]:
+        return cast("tuple[V, ...]", _unpickled(self._packed))
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
         return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> V: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[V, ...]: ...
+    def __getitem__(self, index: int | slice) -> V | tuple[V, ...]:
+        return self._items[index]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, (FoldedItems, tuple)) and tuple(self) == tuple(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _pickled(value: object) -> bytes:
+    return zlib.compress(pickle.dumps(value), _LEVEL)
+
+
+def _unpickled(packed: bytes) -> Any:
+    return pickle.loads(zlib.decompress(packed))  # noqa: S301  # made by `_pickled`, in this process
 
 
 def by_application(listed: Iterable[Listed]) -> dict[str, list[Listed]]:

@@ -17,7 +17,7 @@ from ecsync.core.outcome import Outcome, Plan
 from ecsync.engine.ahead import Threads, ask_ahead
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import Listing, Scope, renewed
-from ecsync.engine.packing import Folded
+from ecsync.engine.packing import Folded, FoldedItems
 from ecsync.engine.trace import Trace
 from ecsync.engine.views import View, at_cadence
 
@@ -98,5 +98,11 @@ def of(ground: Ground, trace: Trace, outcome: Outcome, began: float) -> Quiet | 
     if open_ or outcome.results:
         return None
     trace.end()
-    decided = replace(plan, unchanged=len(plan.settled), settled=Folded(plan.settled))
-    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided), began=began)
+    settled, unmanaged = Folded(plan.settled), FoldedItems(plan.unmanaged)
+    packed = replace(
+        outcome,
+        plan=replace(plan, unchanged=len(plan.settled), settled=settled, unmanaged=unmanaged),
+        statuses=FoldedItems(outcome.statuses),
+        packed=outcome.counts,
+    )
+    return Quiet(ground=ground, trace=trace, outcome=packed, began=began)

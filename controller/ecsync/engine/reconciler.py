@@ -275,9 +275,10 @@ def reconcile(
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
     if observed.trace is not None and step_state.is_fixed:
         step_state.quiet = quiet.of(ground, observed.trace, outcome, now)
-    if step_state.quiet is not None:
-        step_state.settled = step_state.quiet.outcome.plan.settled  # packed
-    return outcome
+    if step_state.quiet is None:
+        return outcome
+    step_state.rest()
+    return step_state.quiet.outcome  # the same, packed
 
 
 def _ground(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -14,6 +14,7 @@ from ecsync.core.ports import AwsError
 from ecsync.core.status import Watches
 from ecsync.engine.convergence import KnownMarks, Writes
 from ecsync.engine.orphans import Listing
+from ecsync.engine.packing import Folded
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest, live_digest
 
@@ -30,10 +31,9 @@ class StepState:
     known_marks: KnownMarks = field(default_factory=KnownMarks)
     wrote_last: bool = False  # whether the last pass that was not quiet could write
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
-    last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
-    last_lookup_values: dict[Key, LookupValues] = field(
-        default_factory=dict
-    )  # of resources with lookups, when last in sync
+    # Of untagged kinds, and of resources with lookups, when last in sync.
+    last_synced_marks: MutableMapping[Key, Applied] = field(default_factory=dict)
+    last_lookup_values: MutableMapping[Key, LookupValues] = field(default_factory=dict)
     settled: Mapping[Key, Settled] = field(default_factory=dict)  # of the last pass
     order: tuple[Key, ...] = ()  # in which the documents `ordered` are decided
     ordered: bytes = b""  # their contents
@@ -53,6 +53,14 @@ class StepState:
     retried: set[Key | None] = field(default_factory=set)  # for the next pass that writes; None: all
     failures: int = 0  # passes in a row that failed as a whole
     site: tuple[str, str] = ("", "")  # account and Region of the last pass
+
+    def rest(self) -> None:
+        """Pack what quiet passes do not ask for."""
+        if self.quiet is not None:
+            self.settled = self.quiet.outcome.plan.settled
+        self.known_marks.rows = Folded.of(self.known_marks.rows)
+        self.last_synced_marks = Folded.of(self.last_synced_marks)
+        self.last_lookup_values = Folded.of(self.last_lookup_values)
 
     def enter(self, target: Target) -> None:
         """Forget everything if the last pass was in another account or Region: its resources are other ones."""

@@ -187,10 +187,12 @@ def _of_app(app: ApplicationState, drifts: bool, source_ready: bool) -> _Values:
 def _of_all(app: ApplicationState) -> _Values:
     """Return what an application adds to the families of all applications."""
     outcome = app.outcome
-    statuses = Counter((status.key.kind, status.sync) for status in outcome.statuses) if outcome else Counter()
+    resources: Counter[tuple[str, ...]] = Counter()
+    for (kind, sync, _), count in outcome.counts.items() if outcome else ():
+        resources[kind, sync] += count
     return {
         "apps": {(outcome.sync, outcome.health) if outcome else ("Unknown", "Unknown"): 1.0},
-        "resources": {of: float(count) for of, count in statuses.items()},
+        "resources": {of: float(count) for of, count in resources.items()},
         "manifest_problems": {(): float(len(app.problems))},
         "approvals_pending": {(): float(app.sync.mode == "enforce" and bool(outcome and outcome.plan.approval))},
     }

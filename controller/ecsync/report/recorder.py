@@ -22,6 +22,7 @@ class Recorder:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._reported: dict[str, Reported] = {}
+        self._ended: dict[str, Outcome] = {}  # that was reported last, of each application
         self._sources: dict[str, SourceState] = {}
         self._lock = threading.Lock()
 
@@ -30,8 +31,11 @@ class Recorder:
         self._record(context, *events.pass_started(self._of(context), plan, context))
 
     def pass_ended(self, outcome: Outcome, context: Context) -> None:
-        """A pass ended with an outcome."""
+        """A pass ended with an outcome. The same one again is not news."""
+        if self._ended.get(context.application) is outcome:
+            return
         self._record(context, *events.pass_ended(self._of(context), outcome, context))
+        self._ended[context.application] = outcome
 
     def pass_failed(self, error: str, context: Context) -> None:
         """A pass made no plan."""
@@ -74,6 +78,7 @@ class Recorder:
     def _forget(self, application: str) -> None:
         with self._lock:
             self._reported.pop(application, None)
+            self._ended.pop(application, None)
 
     def _of(self, context: Context) -> Reported:
         with self._lock:
@@ -82,6 +87,7 @@ class Recorder:
     def _record(self, context: Context, reported: Reported, found: tuple[Event, ...]) -> None:
         with self._lock:
             self._reported[context.application] = reported
+            self._ended.pop(context.application, None)
         self._send(found)
 
     def _send(self, found: tuple[Event, ...]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from ecsync.core.model import Key
 from ecsync.engine import packing
-from ecsync.engine.packing import NEVER, Tagged, content_of
+from ecsync.engine.packing import NEVER, Folded, FoldedItems, Tagged, content_of
 
 
 def tags_of(number: int) -> dict[str, str]:
@@ -50,3 +51,26 @@ def test_two_arns_with_one_hash_have_their_own_tags(monkeypatch: pytest.MonkeyPa
     assert {arn: of.get(arn) for arn in given} == given
     assert {arn: of.content(arn) for arn in given} == {arn: content_of(tags) for arn, tags in given.items()}
     assert of.get("arn:00") is None
+
+
+def a_key(name: str) -> Key:
+    return Key("shop", "Service", name)
+
+
+def test_a_folded_mapping_takes_changes_and_is_packed_again() -> None:
+    folded = Folded({a_key("web"): ("1",), a_key("api"): ("2",)})
+    assert (len(folded), Folded.of(folded) is folded) == (2, True)
+    folded[a_key("job")] = ("3",)
+    del folded[a_key("api")]
+    again = Folded.of(folded)
+    assert again is not folded
+    assert len(again) == 2
+    assert dict(again) == {a_key("web"): ("1",), a_key("job"): ("3",)}
+
+
+def test_folded_items_are_the_items() -> None:
+    items = tuple(a_key(f"service-{number}") for number in range(99))
+    folded = FoldedItems(items)
+    assert (len(folded), tuple(folded), folded[3], folded[1:3]) == (99, items, items[3], items[1:3])
+    assert folded == items
+    assert folded != items[1:]

@@ -42,10 +42,11 @@ class Deployments:
 
     def follow(self, outcome: Outcome, now: float, reconcile_id: str) -> tuple[Ended, ...]:
         """Take the outcome of a pass, and return the deployments that ended."""
-        health = {status.key: status.health.status for status in outcome.statuses}
         found = []
         with self._lock:
-            for key, one in [item for item in self._open.items() if item[0].application == outcome.plan.application]:
+            own = [item for item in self._open.items() if item[0].application == outcome.plan.application]
+            health = {status.key: status.health.status for status in outcome.statuses} if own else {}
+            for key, one in own:
                 ended = self._ended(key, one, outcome, health.get(key, ""), now)
                 if ended is not None:
                     found.append(Ended(ended, max(0.0, now - one.since), one.reconcile_id))
