@@ -12,7 +12,7 @@ from benchmarks.controller import Controller, EngineClock, use
 from benchmarks.fleet import sites
 from benchmarks.load.client import LoadAws
 from ecsync.engine.orphans import RELIST
-from ecsync.engine.packing import Packed, unpacked
+from ecsync.engine.packing import unpacked
 
 FEW, MANY = 30, 120
 
@@ -33,12 +33,13 @@ def bytes_unpacked(aws: LoadAws, monkeypatch: pytest.MonkeyPatch, services: int)
     fleets, clock, total = sites(services, 1, 1), EngineClock(), 0
     aws.set(fleets, buckets=False, others=0.0, latency=0.0, throttled=[])
 
-    def counted(kept: Any) -> Any:
+    def counted(kept: Any, example: bytes = b"") -> Any:
         nonlocal total
-        total += len(kept.data) if isinstance(kept, Packed) else 0
-        return unpacked(kept)
+        total += len(kept) if isinstance(kept, bytes) else 0
+        return unpacked(kept, example)
 
-    monkeypatch.setattr("ecsync.engine.answers.unpacked", counted)
+    for module in ("answers", "packing"):
+        monkeypatch.setattr(f"ecsync.engine.{module}.unpacked", counted)
     controller, found = Controller(fleets, clock), []
     for after in (0.0, 60.0, 60.0, RELIST, RELIST):
         clock.advance(after)

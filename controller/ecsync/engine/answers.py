@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
-from ecsync.engine.packing import NEVER, Packed, Packer, Tagged, chunks, content_of, joined, unpacked
+from ecsync.engine.packing import NEVER, Packer, Tagged, chunks, content_of, joined, unpacked
 from ecsync.engine.views import ReadAt, View
 
 
@@ -38,12 +38,12 @@ class Answer:
     @property
     def known(self) -> bytes:
         """The digest of the answer that is kept; empty where none is, or where it is not known."""
-        return self.digest if isinstance(self._kept, Packed) else b""
+        return self.digest if type(self._kept) is bytes else b""
 
     @property
     def value(self) -> Any:
         """The answer, or the failure in its place. Each asker gets a tree of its own."""
-        return unpacked(self._kept)
+        return self.packer.unpacked(self._kept)
 
     @property
     def failed(self) -> bool:
@@ -203,17 +203,12 @@ class Item:
     error: AwsError | None = None  # of the call that asked for it
     body: Body | None = None  # that it is of
 
-    @property
-    def items(self) -> tuple[Any, ...]:
-        """The items. Each asker gets trees of its own."""
-        found: tuple[Any, ...] = unpacked(self.kept)
-        return found
-
 
 class Batch:
     """The items of one operation by identifier, in the order in which they were read. The caller holds `lock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
         self.lock = threading.RLock()
         self._packer = Packer()
         self.items: dict[str, Item] = {}
@@ -297,7 +292,9 @@ class Batch:
         if error is not None:
             raise error.again()
         found: dict[str, Any] = {
-            collection.items: [item for one in kept for item in (fresh.get(one) or kept[one].items)]
+            collection.items: [
+                item for one in kept for item in (fresh.get(one) or self._packer.unpacked(kept[one].kept))
+            ]
         }
         if collection.failures:
             found[collection.failures] = [one.failure for one in kept.values() if one.failure is not None]

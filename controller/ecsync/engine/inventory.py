@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from math import inf
 from typing import Any, TypeVar, get_args
 
@@ -77,14 +78,15 @@ class Inventory:
         """Return the age in seconds of the oldest answer in use, by operation."""
         now = self._monotonic()
         with self._lock:
-            answers, batches = list(self._answers.items()), list(self._batches.items())
-        used = [(key, one.read) for key, one in answers if one.read and now - one.asked < _IN_USE]
-        for key, batch in batches:
+            answers, batches = list(self._answers.values()), list(self._batches.values())
+        used = [(one.packer.operation, one.read) for one in answers if one.read and now - one.asked < _IN_USE]
+        for batch in batches:
             with batch.lock:
-                used += [(key, one.read) for one in batch.items.values() if one.read and now - one.asked < _IN_USE]
+                kept = list(batch.items.values())
+            used += [(batch.operation, one.read) for one in kept if one.read and now - one.asked < _IN_USE]
         oldest: dict[str, float] = {}
-        for key, read in used:
-            name = key.partition(" ")[0].partition(":")[0]
+        for operation, read in used:
+            name = operation.partition(" ")[0].partition(":")[0]
             if "." in name:
                 oldest[name] = max(oldest.get(name, 0.0), now - read.seconds)
         return oldest
@@ -174,7 +176,7 @@ class Inventory:
         """Return the answer of a key, where it is kept; else an empty one, which is kept from now on."""
         with self._lock:
             if key not in self._answers:
-                self._answers[key] = Answer(self._packers.setdefault(name, Packer()))
+                self._answers[key] = Answer(self._packers.setdefault(name, Packer(name)))
             return self._answers[key]
 
     def _collection(self, service: str, operation: str) -> Collection:
@@ -244,7 +246,7 @@ class Inventory:
         ids = [str(one) for one in asked.params[collection.ids]]
         scope = {name: value for name, value in asked.params.items() if name != collection.ids}
         with self._lock:
-            batch = self._batches.setdefault(_key(collection.operation, scope), Batch())
+            batch = self._batches.setdefault(_key(collection.operation, scope), Batch(collection.operation))
 
         def describe(ids: Sequence[str], known: bytes) -> tuple[bytes, Mapping[str, Any] | None]:
             params = {**scope, collection.ids: list(ids)}
@@ -392,9 +394,7 @@ class Inventory:
 
 
 def _key(name: str, params: Mapping[str, Any]) -> str:
-    """Return the key of an answer: the operation, a space, and the parameters."""
-    if len(params) == 1:
-        ((member, value),) = params.items()
-        if isinstance(value, str):
-            return f"{name} {member}={value}"
-    return f"{name} {canonical(params)}" if params else f"{name} "
+    """Return the key of an answer: a digest of the operation and the parameters, shorter than most ARNs."""
+    sole = next(iter(params.values())) if len(params) == 1 else None
+    text = f"{name} {next(iter(params))}={sole}" if isinstance(sole, str) else f"{name} {canonical(params)}"
+    return blake2b(text.encode(), digest_size=12).hexdigest()

@@ -23,28 +23,15 @@ _CHUNK = 50  # items of a listing that are packed together
 _LEVEL, _WINDOW, _MEMORY = 1, -13, 5  # of the compression: fast, and its own memory is small
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Plain data as bytes: a tenth of its size as dicts. Each `value` is a new tree."""
-
-    data: bytes
-    example: bytes
-
-    @property
-    def value(self) -> Any:
-        """The data."""
-        plain = zlib.decompressobj(_WINDOW, zdict=self.example).decompress(self.data)
-        return marshal.loads(plain)  # noqa: S302  # made by `Packer`, in this process
-
-
 class Packer:
-    """Packs the answers to one operation. They are alike, so the first one is the dictionary for the others."""
+    """Packs the answers to one operation as bytes. They are alike: the first one is the dictionary for the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, operation: str = "") -> None:
+        self.operation = operation
         self._example = b""
 
     def pack(self, value: Any) -> Any:
-        """Return plain data packed, and any other value itself."""
+        """Return plain data as bytes, a tenth of its size as dicts, and any other value itself."""
         try:
             plain = marshal.dumps(value)
         except ValueError:
@@ -52,10 +39,22 @@ class Packer:
         self._example = self._example or plain
         return _packed(plain, self._example)
 
+    def unpacked(self, kept: Any) -> Any:
+        """Return what was packed: each time a new tree."""
+        return unpacked(kept, self._example)
 
-def _packed(plain: bytes, example: bytes) -> Packed:
+
+def _packed(plain: bytes, example: bytes) -> bytes:
     packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=example)
-    return Packed(packing.compress(plain) + packing.flush(), example)
+    return packing.compress(plain) + packing.flush()
+
+
+def unpacked(kept: Any, example: bytes = b"") -> Any:
+    """Return the data of what is packed, and any other value itself."""
+    if type(kept) is not bytes:
+        return kept
+    plain = zlib.decompressobj(_WINDOW, zdict=example).decompress(kept)
+    return marshal.loads(plain)  # noqa: S302  # made here, in this process
 
 
 def chunks(items: list[Any]) -> tuple[Any, ...]:
@@ -65,11 +64,6 @@ def chunks(items: list[Any]) -> tuple[Any, ...]:
         return tuple(_packed(marshal.dumps(part), b"") for part in parts)
     except ValueError:
         return (items,)
-
-
-def unpacked(value: Any) -> Any:
-    """Return the data of what is packed, and any other value itself."""
-    return value.value if isinstance(value, Packed) else value
 
 
 def content_of(value: Any) -> bytes:

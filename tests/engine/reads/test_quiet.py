@@ -407,7 +407,7 @@ def test_a_listing_of_what_is_not_plain_data_has_no_content() -> None:
 
 def test_an_identifier_keeps_its_content_beside_one_that_changes() -> None:
     """A failure never has one."""
-    batch = Batch()
+    batch = Batch("ecs.DescribeServices")
     batch.ask(["a", "b", "c"], 0.0)
     batch.keep(WIDGETS, ["a", "b", "c"], {"found": [{"name": "a"}, {"name": "b", "x": 1}]}, AT)
     first = [batch.content([one]) for one in "abc"]
@@ -420,7 +420,7 @@ def test_an_identifier_keeps_its_content_beside_one_that_changes() -> None:
 
 def test_the_digest_of_a_batch_is_known_while_all_its_items_are_of_that_answer() -> None:
     """Another call for one of them, or in another order, makes it unknown."""
-    batch = Batch()
+    batch = Batch("ecs.DescribeServices")
     batch.ask(["a", "b"], 0.0)
     batch.keep(WIDGETS, ["a", "b"], {"found": [{"name": "a"}, {"name": "b"}]}, AT, b"digest")
     assert batch.known(["a", "b"]) == b"digest"
