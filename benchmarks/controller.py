@@ -22,6 +22,7 @@ from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language import files
 from ecsync.wiring import Clouds, Workspace
+from ecsync.wiring.system import give_back
 
 UNLIMITED = 1e9  # seconds of AWS's clock in one second: every bucket is full again before the next call
 START = 1_767_312_000.0  # 2026-01-02T00:00:00Z: a day after everything in the simulated AWS was created
@@ -83,8 +84,9 @@ class Controller:
         return reconcile(application, self.catalogue, destination, state, PassOptions(enforce=True))
 
     def steady_round(self) -> None:
-        """Make a round that has nothing to do."""
+        """Make a round that has nothing to do. Free memory goes back to the system, as the daemon does it."""
         check(self.round())
+        give_back()
 
 
 def is_steady(outcome: Outcome) -> bool:

@@ -136,6 +136,7 @@ class Daemon:
             self._parts.ticks.keep_time()
             if self._source_due.wait(IDLE) and not self._stopping.is_set():
                 self._source_due.clear()
+                self._parts.tidy()
                 try:
                     self.read_source()
                 except Deferred:

@@ -148,6 +148,7 @@ class DaemonParts:
     wait_limit: WaitLimit = unlimited
     readers: Callable[[], Executor] | None = None  # makes the threads with which a pass that waits reads ahead
     start_thread: Callable[[str, Callable[[], None]], threading.Thread] = start_thread
+    tidy: Callable[[], object] = lambda: None  # before each read of the source
     workers: int = 4
     source_interval: float = 30.0  # seconds
     jitter: float = 0.1  # share of an interval or backoff

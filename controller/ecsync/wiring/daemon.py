@@ -33,6 +33,7 @@ from ecsync.wiring import emf, guards, lease, targets, watched, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.sources import kind_of
+from ecsync.wiring.system import give_back
 from ecsync.wiring.workspace import Workspace
 
 _PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
@@ -107,6 +108,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         ),
         wait_limit=workspace.clouds.patience.limited,
         readers=partial(ThreadPoolExecutor, _READERS),
+        tidy=give_back,
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,
