@@ -27,9 +27,9 @@ from ecsync.language.drafts import Draft, group, same_group, source_of
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
-from ecsync.language.nodes import Pool
+from ecsync.language.nodes import Pool, hashes
 from ecsync.language.outline import Outline, Outliner
-from ecsync.language.parts import Part, Resources, Shelf, hashes
+from ecsync.language.parts import Part, Resources, Shelf
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, moved
 from ecsync.language.settings import Settings, settings
@@ -328,7 +328,7 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
         after=tuple(crosscheck.afters(own)),
         formerly=own.formerly,
         suspend=own.suspend,
-        resources=Resources(parts),
+        resources=Resources(parts, cache.links.parts_by_key(own.name)),
         origin=own.origin,
         source=own.source,
     )
