@@ -12,7 +12,7 @@ where nothing changed. Its result is equal to that of a load without a cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -141,6 +141,8 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     cache.shelf.clear()
     for file in cache.parsed.values():
         file.close()
+    for outline in cache.outlines.values():
+        outline.declared.close()
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
     notes.update(note for file in cache.parsed.values() for note in file.notes)
     notes.update(cache.links.notes())
@@ -240,6 +242,7 @@ def _compile(given: _Given, cache: LoadCache) -> None:
         compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool, cache.tables)
         found = tuple(_parts(outline, own, compiler, _Stale(changed, unsure), cache.shelf))
         parts[name] = own if own == found else found
+        outline.declared.close()
     cache.parts = parts
 
 
@@ -298,13 +301,13 @@ def _by_name(compiled: Iterable[Compiled]) -> dict[tuple[str, str], Compiled]:
 
 def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set[Asked]:
     """Return the documents that are declared in one of the two only."""
-    nothing: frozenset[tuple[str, str]] = frozenset()
+    nothing: Set[tuple[str, str]] = frozenset()
     changed: set[Asked] = set()
     for name in before.keys() | after.keys():
         old = before[name].declared if name in before else nothing
         new = after[name].declared if name in after else nothing
         if old is not new:
-            changed |= {Key(name, kind, resource) for kind, resource in old ^ new}
+            changed |= {Key(name, kind, resource) for kind, resource in frozenset(old) ^ frozenset(new)}
     return changed
 
 

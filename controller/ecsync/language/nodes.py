@@ -216,6 +216,11 @@ class ByHash(Generic[_Owner]):
             made._table = array("Q", sorted([*(one for one in self._table if one & HASH not in left), *new]))
         return made
 
+    @property
+    def owners(self) -> Collection[_Owner]:
+        """All owners."""
+        return self._owners.values()
+
     def of(self, name: Hashable) -> Iterator[_Owner]:
         """Yield who has a name; seldom one more, which has another name with the same hash."""
         hashed = hash(name) & HASH
