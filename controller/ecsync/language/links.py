@@ -34,7 +34,8 @@ from ecsync.language.parts import LEVEL, Part
 from ecsync.language.resources import Compiled
 from ecsync.language.watched import WatchedDocuments
 
-_OPEN = 100  # parts with names, or with targets, that a load holds opened
+_OPEN = 100  # parts with names that a load holds opened
+_TARGETS = 10_000  # documents with the resources that they refer to: as many
 
 
 @dataclass(slots=True, eq=False)
@@ -275,16 +276,16 @@ class Links:
 
     def _find_cycles(self, added: Iterable[Part]) -> None:
         """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
-        opened: dict[Part, Mapping[Key, Sequence[Key]]] = {}
+        opened: dict[Key, Sequence[Key]] = {}
 
-        def targets_of(key: Key) -> Iterator[Key]:
-            documents = self._documents.get(key.application)
-            for part in documents.by_key.of(key) if documents is not None else ():
-                if part not in opened:
-                    if len(opened) == _OPEN:
+        def targets_of(key: Key) -> Sequence[Key]:
+            if key not in opened:
+                documents = self._documents.get(key.application)
+                for part in documents.by_key.of(key) if documents is not None else ():
+                    if len(opened) > _TARGETS:
                         opened.clear()
-                    opened[part] = _targets(part, self._facts[part])
-                yield from opened[part].get(key, ())
+                    opened.update(_targets(part, self._facts[part]))
+            return opened.get(key, ())
 
         if self._cycles or leads_into_a_cycle((key for part in added for key in part.declared), targets_of):
             every = (one for own in self._parts.values() for part in own for one in part.compiled)

@@ -12,7 +12,7 @@ where nothing changed. Its result is equal to that of a load without a cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -28,7 +28,7 @@ from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
 from ecsync.language.nodes import Pool, hashes
-from ecsync.language.outline import Outline, Outliner
+from ecsync.language.outline import Declared, Outline, Outliner
 from ecsync.language.parts import Part, Resources, Shelf
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, moved
@@ -301,13 +301,13 @@ def _by_name(compiled: Iterable[Compiled]) -> dict[tuple[str, str], Compiled]:
 
 def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set[Asked]:
     """Return the documents that are declared in one of the two only."""
-    nothing: Set[tuple[str, str]] = frozenset()
+    nothing = Declared()
     changed: set[Asked] = set()
     for name in before.keys() | after.keys():
         old = before[name].declared if name in before else nothing
         new = after[name].declared if name in after else nothing
         if old is not new:
-            changed |= {Key(name, kind, resource) for kind, resource in frozenset(old) ^ frozenset(new)}
+            changed.update(Key(name, kind, resource) for kind, resource in new.differing(old))
     return changed
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ecsync.core import trees
@@ -221,13 +221,13 @@ class ByHash(Generic[_Owner]):
         """All owners."""
         return self._owners.values()
 
-    def of(self, name: Hashable) -> Iterator[_Owner]:
-        """Yield who has a name; seldom one more, which has another name with the same hash."""
-        hashed = hash(name) & HASH
-        at = bisect_left(self._table, hashed << 32)
-        while at < len(self._table) and self._table[at] >> 32 == hashed:
-            yield self._owners[self._table[at] & HASH]
-            at += 1
+    def of(self, name: Hashable) -> Sequence[_Owner]:
+        """Return who has a name, each as often as it has it; seldom one more: of another name with the same hash."""
+        table, wanted = self._table, (hash(name) & HASH) << 32
+        first = last = bisect_left(table, wanted)
+        while last < len(table) and table[last] <= wanted | HASH:
+            last += 1
+        return [self._owners[one & HASH] for one in table[first:last]] if first < last else ()
 
 
 class Pool:

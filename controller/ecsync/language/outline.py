@@ -54,15 +54,16 @@ class Section:
 class Declared(Set[Name]):
     """Every name that an application declares: a table of hashes. The names are opened for the load that asks."""
 
-    __slots__ = ("_open", "_size", "_table")
+    __slots__ = ("_open", "_seen", "_size", "_table")
 
     def __init__(self, table: ByHash[Section] | None = None) -> None:
         self._table = table if table is not None else ByHash[Section](lambda section: section.names)
         self._size = -1  # not counted
         self._open: dict[Section, frozenset[Name]] = {}  # until `close`
+        self._seen: set[Name] = set()  # the names of all that are open
 
     def __contains__(self, name: object) -> bool:
-        return any(name in self._names(section) for section in self._table.of(name))
+        return name in self._seen or any(name in self._names(section) for section in self._table.of(name))
 
     def __iter__(self) -> Iterator[Name]:
         return iter(frozenset[Name]().union(*map(self._names, self._table.owners)))
@@ -78,8 +79,13 @@ class Declared(Set[Name]):
 
     def taken(self, other: Declared) -> Declared:
         """Return itself, with the sections of another object that has the same names."""
-        self._table, self._open = other._table, other._open
+        self._table, self._open, self._seen = other._table, other._open, other._seen
         return self
+
+    def differing(self, other: Declared) -> Iterator[Name]:
+        """Yield the names that are in one of the two only."""
+        names = _names({*self._table.owners} ^ {*other._table.owners})
+        yield from (name for name in dict.fromkeys(names) if (name in self) != (name in other))
 
     def times(self, name: Name) -> int:
         """Return how many sections declare a name."""
@@ -88,10 +94,12 @@ class Declared(Set[Name]):
     def close(self) -> None:
         """Let the opened names go, at the end of a load."""
         self._open.clear()
+        self._seen.clear()
 
     def _names(self, section: Section) -> frozenset[Name]:
         if section not in self._open:
             self._open[section] = frozenset(section.names)
+            self._seen |= self._open[section]
         return self._open[section]
 
 

@@ -7,9 +7,11 @@ part asks, and returns which answers a change can have altered.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 from ecsync.core.model import Desired, Documents, Key, Values
 from ecsync.language.nodes import HASH, ByHash, hashes
@@ -17,6 +19,7 @@ from ecsync.language.parts import Part
 
 _Index = tuple[str, Values]  # a kind, and a function that returns the values of its documents
 _EVERYTHING = "every document"
+_VALUES = 10_000  # of so many documents, a load keeps the values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,24 +27,62 @@ class _Share:
     """What a part adds to an index, and what its values depend on."""
 
     part: Part
-    values: array[int]  # hash of a value, place of a document that has it, and so on
+    values: array[int]  # sorted: in each entry the hash of a value, and the place of a document that has it
     asked: array[int]  # hashes
+
+    @property
+    def hashes(self) -> tuple[int, ...]:
+        """The hashes of its values."""
+        return tuple(dict.fromkeys(one >> 32 for one in self.values))
+
+    def places(self, hashed: int) -> Iterator[int]:
+        """Yield the places of the documents with such a value."""
+        at = bisect_left(self.values, hashed << 32)
+        while at < len(self.values) and self.values[at] >> 32 == hashed:
+            yield self.values[at] & HASH
+            at += 1
+
+
+@dataclass(slots=True, eq=False)
+class _Shares:
+    """The shares of an index."""
+
+    by_part: dict[Part, _Share] = field(default_factory=dict)
+    by_hash: ByHash[_Share] = field(default_factory=lambda: ByHash(attrgetter("hashes")))  # those of the load before
+    fresh: dict[int, list[_Share]] = field(default_factory=dict)  # those that this load adds, by hash
+
+    def add(self, share: _Share) -> None:
+        """Add the share of a part."""
+        self.by_part[share.part] = share
+        for hashed in share.hashes:
+            self.fresh.setdefault(hashed, []).append(share)
+
+    def of(self, hashed: int) -> list[_Share]:
+        """Return those that have such a value."""
+        known: dict[_Share, None] = dict.fromkeys((*self.by_hash.of(hashed), *self.fresh.get(hashed, ())))
+        return [share for share in known if self.by_part.get(share.part) is share]
+
+    def close(self) -> None:
+        """Keep what this load has added as one table."""
+        before, now = {*self.by_hash.owners}, {*self.by_part.values()}
+        if before != now:
+            self.by_hash = self.by_hash.changed(before - now, now - before)
+        self.fresh.clear()
 
 
 class WatchedDocuments(Documents):
     """The documents of the parts of one application, in order. `recorded` returns what a check has asked.
 
-    An index has hashes of values only. A load that asks for a value makes a table of the documents by hash, and keeps
-    it until `close`.
+    An index keeps hashes of values, and no values: those of the documents that it finds are compared when it is asked.
     """
 
     def __init__(self) -> None:
         super().__init__(())
         self.by_key = ByHash[Part](lambda part: part.declared)
         self._positions: dict[Part, int] = {}
-        self._shares: dict[_Index, dict[Part, _Share]] = {}
-        self._tables: dict[_Index, dict[int, list[tuple[_Share, int]]]] = {}  # with shares that are no longer there
-        self._known: dict[tuple[_Share, int], Collection[Hashable]] = {}  # values of documents, until `close`
+        self._shares: dict[_Index, _Shares] = {}
+        self._parts: dict[Key, Part] = {}  # what a load has asked for, until `close`
+        self._values: dict[tuple[_Share, int], Collection[Hashable]] = {}  # of documents, until `close`
         self._asked: set[Hashable] = set()
 
     # ---------------------------------------------------------------- what a check asks
@@ -54,43 +95,48 @@ class WatchedDocuments(Documents):
     def get(self, key: Key) -> Desired | None:
         """Return the document of a key; None if it is not declared."""
         self._asked.add(key)
-        return next((found for part in self.by_key.of(key) if (found := part.get(key)) is not None), None)
+        part = self._parts.get(key)
+        if part is None:
+            for part in self.by_key.of(key):
+                if part.get(key) is not None:
+                    self._parts[key] = part
+                    break
+            else:
+                return None
+        return part.get(key)
 
     def find(self, kind: str, values: Values, value: Hashable) -> Sequence[Desired]:
         """Return the documents of a kind that have the value among their `values`, in order."""
         index = (kind, values)
         if index not in self._shares:
-            self._shares[index] = {}
+            self._shares[index] = _Shares()
             for part in self._positions:
                 self._add(index, part)
         hashed = hash(value) & HASH
         self._asked.add((index, hashed))
-        shares = self._shares[index]
-        having = [one for one in self._table(index).get(hashed, ()) if shares.get(one[0].part) is one[0]]
-        if len(having) > 1:
-            having = sorted(set(having), key=lambda one: (self._positions[one[0].part], one[1]))
-        return [share.part.at(place) for share, place in having if value in self._values(index, share, place)]
+        shares = self._shares[index].of(hashed)
+        if len(shares) > 1:
+            shares.sort(key=lambda share: self._positions[share.part])
+        having = [(share, place) for share in shares for place in share.places(hashed)]
+        return [share.part.at(place) for share, place in having if value in self._values_of(index, share, place)]
 
     def close(self) -> None:
-        """Let the tables go, at the end of a load."""
-        self._tables.clear()
-        self._known.clear()
+        """Let go what only a load needs, at its end."""
+        for shares in self._shares.values():
+            shares.close()
+        self._parts.clear()
+        self._values.clear()
 
-    def _values(self, index: _Index, share: _Share, place: int) -> Collection[Hashable]:
+    def _values_of(self, index: _Index, share: _Share, place: int) -> Collection[Hashable]:
         """Return the values of a document, which its share has the hashes of."""
-        known = self._known.get((share, place))
+        known = self._values.get((share, place))
         if known is None:
+            if len(self._values) >= _VALUES:
+                self._values.clear()
             with self.recorded():  # the share depends on what they ask, not who asks for them
-                known = self._known[share, place] = frozenset(index[1](share.part.at(place), self))
+                known = dict.fromkeys(index[1](share.part.at(place), self))
+            self._values[share, place] = known
         return known
-
-    def _table(self, index: _Index) -> dict[int, list[tuple[_Share, int]]]:
-        table = self._tables.get(index)
-        if table is None:
-            table = self._tables[index] = {}
-            for share in self._shares[index].values():
-                _enter(share, table)
-        return table
 
     @contextmanager
     def recorded(self) -> Iterator[set[Hashable]]:
@@ -117,6 +163,7 @@ class WatchedDocuments(Documents):
             touched |= {(index, value) for index in self._shares for value in self._remove(index, part)}
         self._positions = {part: position for position, part in enumerate(parts)}
         self.by_key = self.by_key.changed(set(gone), added)
+        self._parts.clear()
         for part in added:
             touched.update(part.declared)
         for part in added:
@@ -132,14 +179,14 @@ class WatchedDocuments(Documents):
             stale = [
                 (index, part)
                 for index, shares in self._shares.items()
-                for part, share in shares.items()
+                for part, share in shares.by_part.items()
                 if share.asked and not hashed.isdisjoint(share.asked)
             ]
             fresh = set()
             for index, part in stale:
-                before = self._shares[index][part].values
+                before = self._shares[index].by_part[part].values
                 values = {*self._remove(index, part), *self._add(index, part)}
-                now = self._shares[index].get(part)
+                now = self._shares[index].by_part.get(part)
                 if now is None or now.values != before:
                     fresh |= {(index, value) for value in values}
             fresh -= touched
@@ -148,26 +195,21 @@ class WatchedDocuments(Documents):
     def _add(self, index: _Index, part: Part) -> Iterable[int]:
         """Add a part to an index, and return the hashes of its values."""
         kind, values = index
-        having: list[int] = []
+        having: dict[int, dict[Hashable, None]] = {}
         with self.recorded() as asked:
             for place, key in enumerate(part.declared):
                 if key.kind == kind:
-                    for value in dict.fromkeys(values(part.at(place), self)):
-                        having += (hash(value) & HASH, place)
-        if not having and not asked:
+                    having[place] = dict.fromkeys(values(part.at(place), self))
+        if not asked and not any(having.values()):
             return ()
-        share = self._shares[index][part] = _Share(part, array("I", having), hashes(asked))
-        if index in self._tables:
-            _enter(share, self._tables[index])
-        return having[::2]
+        hashed = {(hash(value) & HASH) << 32 | place for place, own in having.items() for value in own}
+        share = _Share(part, array("Q", sorted(hashed)), hashes(asked))
+        self._shares[index].add(share)
+        if len(self._values) < _VALUES:
+            self._values.update(((share, place), own) for place, own in having.items())
+        return share.hashes
 
     def _remove(self, index: _Index, part: Part) -> Iterable[int]:
         """Remove a part from an index, and return the hashes of the values that it had."""
-        share = self._shares[index].pop(part, None)
-        return share.values[::2] if share is not None else ()
-
-
-def _enter(share: _Share, table: dict[int, list[tuple[_Share, int]]]) -> None:
-    numbers = iter(share.values)
-    for value, place in zip(numbers, numbers, strict=True):
-        table.setdefault(value, []).append((share, place))
+        share = self._shares[index].by_part.pop(part, None)
+        return share.hashes if share is not None else ()
