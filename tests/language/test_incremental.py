@@ -14,7 +14,7 @@ from ecsync.core.model import Application, Desired
 from ecsync.core.ports import Snapshot
 from ecsync.core.schema import STRING, structure
 from ecsync.kinds import BY_NAME
-from ecsync.language import manifest
+from ecsync.language import links, manifest, nodes, watched
 from ecsync.language.documents import Document, Held
 from ecsync.language.expand import Composite
 from ecsync.language.manifest import LoadCache, Loaded, load
@@ -64,6 +64,20 @@ def test_after_any_edits_the_result_is_that_of_a_full_load(seed: int) -> None:
     cache = LoadCache(shelf=Shelf(room=(1, 10_000)[seed % 2]))
     for files in steps(seed, 12):
         assert_same(loaded(files, cache), loaded(files))
+
+
+@pytest.mark.parametrize("different", [1, 2, 5])
+def test_equal_hashes_change_no_answer(different: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where all values have one of a few hashes: what a load compares is the values."""
+    for module in (nodes, watched, links):
+        monkeypatch.setattr(module, "hash", lambda value: hash(value) % different, raising=False)
+    cache = LoadCache(shelf=Shelf(room=1))
+    for files in steps(different, 8):
+        found = loaded(files, cache)
+        with monkeypatch.context() as patch:
+            for module in (nodes, watched, links):
+                patch.delattr(module, "hash")
+            assert_same(found, loaded(files))
 
 
 def _pair(document: Document, _: object) -> tuple[list[Document], list[object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import TypeVar
 
@@ -76,21 +76,21 @@ def afters(settings: Settings) -> Mapping[str, Origin]:
     return {str(node.value): node.origin for node in settings.after}
 
 
-def leads_into_a_cycle(starts: Iterable[Key], edges: Mapping[Key, Collection[Key]]) -> bool:
-    """Return whether a cycle can be reached from one of the resources."""
+def leads_into_a_cycle(starts: Iterable[Key], targets_of: Callable[[Key], Iterable[Key]]) -> bool:
+    """Return whether a cycle can be reached from one of the resources. `targets_of` returns what one refers to."""
     done: set[Key] = set()
     for start in starts:
         if start in done:
             continue
-        path = [(start, iter(edges.get(start, ())))]
+        path = [(start, iter(targets_of(start)))]
         inside = {start}
         while path:
             key, below = path[-1]
             for target in below:
                 if target in inside:
                     return True
-                if target not in done and target in edges:
-                    path.append((target, iter(edges[target])))
+                if target not in done:
+                    path.append((target, iter(targets_of(target))))
                     inside.add(target)
                     break
             else:

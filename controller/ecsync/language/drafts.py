@@ -53,7 +53,7 @@ def group(
             by_directory[owner].files.append(name)
     shared = {name for draft in by_directory.values() for name in _include(draft, parsed, owners)}
     alone = [parsed[name] for name, owner in owners.items() if owner is None and name not in shared]
-    rest = [file.name for file in alone if file.names or file.problems]
+    rest = [file.name for file in alone if file.named or file.problems]
     drafts = list(by_directory.values())
     for source, name in (sources or {"": root_name}).items():
         files = [file for file in rest if source_of(file, sources) == source]
@@ -76,7 +76,7 @@ def same_group(one: ParsedFile, other: ParsedFile) -> bool:
     """Return whether `group` returns the same for two contents of a file."""
     return (
         one.application == other.application
-        and bool(one.names or one.problems) == bool(other.names or other.problems)
+        and bool(one.named or one.problems) == bool(other.named or other.problems)
         and one.applications == other.applications
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -48,7 +50,8 @@ class ParsedFile:
     content: bytes
     nodes: Nodes
     there: list[Document]  # its documents, until `close`
-    names: tuple[Name, ...] = ()  # of its documents
+    named: bytes = b""  # the names of its documents, packed; empty: it has none
+    kinds: frozenset[str] = frozenset()  # of its documents
     applications: tuple[Document, ...] = ()  # the Application documents
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
@@ -56,14 +59,14 @@ class ParsedFile:
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
     @property
-    def kinds(self) -> set[str]:
-        """The kinds of its documents."""
-        return {kind for kind, _ in self.names}
+    def names(self) -> tuple[Name, ...]:
+        """The names of its documents."""
+        return tuple((kind, name) for kind, name in json.loads(zlib.decompress(self.named))) if self.named else ()
 
     @property
     def documents(self) -> Sequence[Document]:
         """The documents. After `close` the file is parsed again."""
-        if self.names and not self.there:
+        if self.named and not self.there:
             self.there.extend(parse_file(self.name, self.content).there)
         return self.there
 
@@ -143,13 +146,18 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
         content=content,
         nodes=nodes,
         there=found,
-        names=tuple((document.kind, document.name) for document in found),
+        named=_packed([(document.kind, document.name) for document in found]),
+        kinds=frozenset(document.kind for document in found),
         applications=applications,
         problems=tuple(problems),
         notes=tuple(notes),
         whole=parsed.whole and not problems,
         application="" if applications or not problems else _lost_application(content),
     )
+
+
+def _packed(names: Sequence[Name]) -> bytes:
+    return zlib.compress(json.dumps(names).encode(), 1) if names else b""
 
 
 def _digests(text: str, extent: Extent, node: Node, declared: Sequence[Document]) -> Iterator[bytes]:

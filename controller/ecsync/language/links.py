@@ -7,8 +7,12 @@ asked for something that changed.
 
 from __future__ import annotations
 
+import json
+import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ecsync.core.constraints.find import across, constraint_table
 from ecsync.core.constraints.rows import Level
@@ -25,17 +29,23 @@ from ecsync.language.crosscheck import (
     reference_cycles,
     references,
 )
-from ecsync.language.parts import Part, hashes
+from ecsync.language.nodes import ByHash, hashes
+from ecsync.language.parts import LEVEL, Part
 from ecsync.language.resources import Compiled
 from ecsync.language.watched import WatchedDocuments
+
+_OPEN = 100  # parts with names that a load holds opened
+_TARGETS = 10_000  # documents with the resources that they refer to: as many
 
 
 @dataclass(slots=True, eq=False)
 class _Facts:
     """The links of a part."""
 
-    known: Mapping[Ref, str]  # outputs that follow from a document alone: mostly names
-    claims: Sequence[tuple[Claim, Key]] = ()
+    known: bytes  # outputs that follow from a document alone, mostly names: packed
+    targets: array[int]  # of each document that is declared: how many it refers to, and their places in `keys`
+    keys: Sequence[Key]  # of the part, and those that `ecsync/after` names
+    claims: Sequence[int] = ()  # hashes
     looked_up: Sequence[int] = ()  # hashes of the references with the values that decide `claims`
     problems: tuple[Problem, ...] = ()  # of the checks of its kinds
     notes: tuple[Problem, ...] = ()
@@ -71,10 +81,8 @@ class Links:
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._documents: dict[str, WatchedDocuments] = {}
         self._facts: dict[Part, _Facts] = {}
-        self._edges: dict[Key, tuple[Key, ...]] = {}  # the resources that each refers to
-        self._known: dict[Ref, str] = {}
-        self._claims: dict[Claim, tuple[Key, ...]] = {}
-        self._clashes: set[Claim] = set()
+        self._known: dict[Part, Mapping[Ref, str]] = {}  # what a load has asked for
+        self._clashes: set[int] = set()  # hashes of the claims of several documents; seldom of two claims
         self._cycles: tuple[Problem, ...] = ()
 
     def update(self, parts: Mapping[str, tuple[Part, ...]]) -> None:
@@ -98,8 +106,15 @@ class Links:
             self._replace_facts(gone, added)
             for name, answers in touched.items():
                 self._check(self._parts.get(name, ()), answers, set(added))
+                if name in self._documents:
+                    self._documents[name].close()
         if gone or added or reordered:
             self._find_cycles(added)
+        self._known.clear()
+
+    def parts_by_key(self, name: str) -> ByHash[Part]:
+        """Return the parts of an application by their keys."""
+        return self._documents[name].by_key
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems between documents."""
@@ -107,14 +122,7 @@ class Links:
             yield from facts.problems
         yield from self._cycles
         if self._clashes:
-            claimed = {key for claim in self._clashes for key in self._claims[claim]}
-            found: dict[Key, Desired] = {}  # in their order
-            for part in (part for own in self._parts.values() for part in own if not claimed.isdisjoint(part.declared)):
-                found |= {desired.key: desired for desired in part.resources if desired.key in claimed}
-            positions = {key: position for position, key in enumerate(found)}
-            for claim in self._clashes:
-                of = sorted(self._claims[claim], key=positions.__getitem__)
-                yield from duplicate_claim(claim, [found[key] for key in of])
+            yield from self._duplicates()
 
     def notes(self) -> Iterator[Problem]:
         """Yield the notes between documents."""
@@ -126,19 +134,15 @@ class Links:
     def _replace_facts(self, gone: Sequence[Part], added: Sequence[Part]) -> None:
         before: dict[Ref, str] = {}
         after: dict[Ref, str] = {}
+        stale: set[int] = set()  # claims
         for part in gone:
             facts = self._facts.pop(part)
-            self._withdraw(facts)
-            for key in part.declared:
-                del self._edges[key]
-            for ref, value in facts.known.items():
-                before[ref] = value
-                del self._known[ref]
+            before.update(_opened(facts))
+            stale.update(facts.claims)
         for part in added:
-            facts = self._facts[part] = _Facts(self._known_of(part))
-            self._edges.update((desired.key, self._targets_of(desired)) for desired in part.resources)
-            self._known.update(facts.known)
-            after.update(facts.known)
+            known = self._known_of(part)
+            self._facts[part] = self._new_facts(part, known)
+            after.update(known)
         fresh = list(added)
         other = {ref for ref, _ in before.items() ^ after.items()}
         if other:
@@ -146,8 +150,25 @@ class Links:
             others = ((part, facts) for part, facts in self._facts.items() if part not in new)
             fresh += [part for part, facts in others if not hashed.isdisjoint(facts.looked_up)]
         for part in fresh:
-            self._withdraw(self._facts[part])
-            self._claim(part)
+            facts = self._facts[part]
+            stale.update(facts.claims)
+            looked_up: set[Ref] = set()
+            facts.claims = array("q", [hash(claim) for claim, _ in self._claims(part, looked_up)])
+            facts.looked_up = hashes(looked_up)
+            stale.update(facts.claims)
+        every = sorted(claim for facts in self._facts.values() for claim in facts.claims if claim in stale)
+        self._clashes -= stale
+        self._clashes.update(one for one, other in pairwise(every) if one == other)
+
+    def _new_facts(self, part: Part, known: Mapping[Ref, str]) -> _Facts:
+        places = {key: place for place, key in enumerate(part.keys)}
+        targets: list[int] = []
+        for desired in part.resources:
+            own = self._targets_of(desired)
+            targets += (len(own), *(places.setdefault(key, len(places)) for key in own))
+        keys = part.keys if len(places) == len(part.keys) else tuple(places)
+        packed = json.dumps([(places[ref.key], ref.output, value) for ref, value in known.items()])
+        return _Facts(zlib.compress(packed.encode(), LEVEL), array("I", targets), keys)
 
     def _targets_of(self, desired: Desired) -> tuple[Key, ...]:
         """Return the resources that a document refers to."""
@@ -182,15 +203,26 @@ class Links:
                     known[Ref(desired.key, output)] = value
         return known
 
-    def _claim(self, part: Part) -> None:
-        """Set the claims of a part, with the names that are known now."""
+    def _value(self, ref: Ref) -> str | None:
+        """Return the value of an output, if it follows from the document alone."""
+        documents = self._documents.get(ref.key.application)
+        for part in documents.by_key.of(ref.key) if documents is not None else ():
+            known = self._known.get(part)
+            if known is None:
+                if len(self._known) == _OPEN:
+                    self._known.clear()
+                known = self._known[part] = _opened(self._facts[part])
+            if ref in known:
+                return known[ref]
+        return None
+
+    def _claims(self, part: Part, looked_up: set[Ref]) -> Iterator[tuple[Claim, Desired]]:
+        """Yield the claims of a part, with the names that are known now, and add the references that decide them."""
         settings = part.section.settings
-        claims: list[tuple[Claim, Key]] = []
-        looked_up: set[Ref] = set()
 
         def value_of(ref: Ref) -> str | None:
             looked_up.add(ref)
-            return self._known.get(ref)
+            return self._value(ref)
 
         for desired in part.resources:
             if not desired.options.manage:
@@ -200,25 +232,19 @@ class Links:
             natural = claimed(desired.body) or claimed(_Settled(desired.body, value_of))
             if natural is not None:
                 region = settings.region if kind.regional else ""
-                claims.append(((settings.account, region, kind.name, natural), desired.key))
-        for claim, key in claims:
-            self._claims[claim] = (*self._claims.get(claim, ()), key)
-            if len(self._claims[claim]) > 1:
-                self._clashes.add(claim)
-        facts = self._facts[part]
-        facts.claims, facts.looked_up = tuple(claims), hashes(looked_up)
+                yield (settings.account, region, kind.name, natural), desired
 
-    def _withdraw(self, facts: _Facts) -> None:
-        """Remove the claims of a part."""
-        for claim, key in facts.claims:
-            left = tuple(other for other in self._claims[claim] if other != key)
-            if left:
-                self._claims[claim] = left
-            else:
-                del self._claims[claim]
-            if len(left) < 2:
-                self._clashes.discard(claim)
-        facts.claims = ()
+    def _duplicates(self) -> Iterator[Problem]:
+        """Yield the problems of the claims of several documents."""
+        found: dict[Claim, list[Desired]] = {}
+        for part in (part for own in self._parts.values() for part in own):
+            if not self._clashes.isdisjoint(self._facts[part].claims):
+                for claim, desired in self._claims(part, set()):
+                    found.setdefault(claim, []).append(desired)
+        self._known.clear()
+        for claim, resources in found.items():
+            if len(resources) > 1:
+                yield from duplicate_claim(claim, resources)
 
     # ---------------------------------------------------------------- checks of kinds, and cycles
 
@@ -250,7 +276,18 @@ class Links:
 
     def _find_cycles(self, added: Iterable[Part]) -> None:
         """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
-        if self._cycles or leads_into_a_cycle((key for part in added for key in part.declared), self._edges):
+        opened: dict[Key, Sequence[Key]] = {}
+
+        def targets_of(key: Key) -> Sequence[Key]:
+            if key not in opened:
+                documents = self._documents.get(key.application)
+                for part in documents.by_key.of(key) if documents is not None else ():
+                    if len(opened) > _TARGETS:
+                        opened.clear()
+                    opened.update(_targets(part, self._facts[part]))
+            return opened.get(key, ())
+
+        if self._cycles or leads_into_a_cycle((key for part in added for key in part.declared), targets_of):
             every = (one for own in self._parts.values() for part in own for one in part.compiled)
             ordered = {one.key: self._edges_of(one) for one in every if one.desired is not None}
             self._cycles = tuple(reference_cycles(ordered))
@@ -261,3 +298,15 @@ def _origin(desired: Desired, path: Path) -> Origin:
     while path and path not in desired.origins:
         path = path[:-1]
     return desired.origins.get(path, desired.origin)
+
+
+def _opened(facts: _Facts) -> Mapping[Ref, str]:
+    """Return the names that a part knows."""
+    known = json.loads(zlib.decompress(facts.known))
+    return {Ref(facts.keys[place], output): value for place, output, value in known}
+
+
+def _targets(part: Part, facts: _Facts) -> Mapping[Key, Sequence[Key]]:
+    """Return the resources that each document of a part refers to."""
+    numbers = iter(facts.targets)
+    return {key: [facts.keys[next(numbers)] for _ in range(next(numbers))] for key in part.declared}

@@ -27,9 +27,9 @@ from ecsync.language.drafts import Draft, group, same_group, source_of
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
-from ecsync.language.nodes import Pool
-from ecsync.language.outline import Outline, Outliner
-from ecsync.language.parts import Part, Resources, Shelf, hashes
+from ecsync.language.nodes import Pool, hashes
+from ecsync.language.outline import Declared, Outline, Outliner
+from ecsync.language.parts import Part, Resources, Shelf
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, moved
 from ecsync.language.settings import Settings, settings
@@ -141,6 +141,8 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     cache.shelf.clear()
     for file in cache.parsed.values():
         file.close()
+    for outline in cache.outlines.values():
+        outline.declared.close()
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
     notes.update(note for file in cache.parsed.values() for note in file.notes)
     notes.update(cache.links.notes())
@@ -240,6 +242,7 @@ def _compile(given: _Given, cache: LoadCache) -> None:
         compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool, cache.tables)
         found = tuple(_parts(outline, own, compiler, _Stale(changed, unsure), cache.shelf))
         parts[name] = own if own == found else found
+        outline.declared.close()
     cache.parts = parts
 
 
@@ -298,13 +301,13 @@ def _by_name(compiled: Iterable[Compiled]) -> dict[tuple[str, str], Compiled]:
 
 def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set[Asked]:
     """Return the documents that are declared in one of the two only."""
-    nothing: frozenset[tuple[str, str]] = frozenset()
+    nothing = Declared()
     changed: set[Asked] = set()
     for name in before.keys() | after.keys():
         old = before[name].declared if name in before else nothing
         new = after[name].declared if name in after else nothing
         if old is not new:
-            changed |= {Key(name, kind, resource) for kind, resource in old ^ new}
+            changed.update(Key(name, kind, resource) for kind, resource in new.differing(old))
     return changed
 
 
@@ -328,7 +331,7 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
         after=tuple(crosscheck.afters(own)),
         formerly=own.formerly,
         suspend=own.suspend,
-        resources=Resources(parts),
+        resources=Resources(parts, cache.links.parts_by_key(own.name)),
         origin=own.origin,
         source=own.source,
     )

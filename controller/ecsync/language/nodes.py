@@ -6,12 +6,16 @@ What a load keeps of the nodes is small: `Origins` has the places, and a `Pool` 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ecsync.core import trees
 from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.trees import Json, Path
+
+HASH = 0xFFFFFFFF  # the bits of a hash that are kept
+_Owner = TypeVar("_Owner", bound=Hashable)
 
 
 class Node(NamedTuple):
@@ -174,6 +178,56 @@ def _paths(value: Json, at: Path) -> Iterator[Path]:
     yield at
     for part, below in _below(value):
         yield from _paths(below, (*at, part))
+
+
+def hashes(values: Iterable[Hashable]) -> array[int]:
+    """Return hashes of the values: 4 bytes each. Two values with one hash cost a check too many, no more."""
+    return array("I", [hash(value) & HASH for value in values])  # a list: an array of an iterator has room to grow
+
+
+class ByHash(Generic[_Owner]):
+    """Who has a name: a sorted table of hashes, 8 bytes for a name. A change makes a new table."""
+
+    __slots__ = ("_names_of", "_next", "_owners", "_table")
+
+    def __init__(self, names_of: Callable[[_Owner], tuple[Hashable, ...]]) -> None:
+        self._names_of = names_of
+        self._owners: dict[int, _Owner] = {}  # by number
+        self._table = array("Q")  # in each entry: the hash of a name, and the number of its owner
+        self._next = 0
+
+    def changed(self, gone: Collection[_Owner], added: Iterable[_Owner]) -> ByHash[_Owner]:
+        """Return the table without some of the owners, and with others. One with the same names costs little."""
+        left = {number: owner for number, owner in self._owners.items() if owner in gone}
+        free = {self._names_of(owner): number for number, owner in left.items()}
+        made = ByHash(self._names_of)
+        made._owners = {number: owner for number, owner in self._owners.items() if number not in left}
+        made._next, made._table = self._next, self._table
+        new: list[int] = []
+        for owner in added:
+            names = self._names_of(owner)
+            number = free.pop(names, made._next)
+            if number == made._next:
+                made._next += 1
+                new += ((hash(name) & HASH) << 32 | number for name in names)
+            made._owners[number] = owner
+            left.pop(number, None)
+        if new or left:
+            made._table = array("Q", sorted([*(one for one in self._table if one & HASH not in left), *new]))
+        return made
+
+    @property
+    def owners(self) -> Collection[_Owner]:
+        """All owners."""
+        return self._owners.values()
+
+    def of(self, name: Hashable) -> Sequence[_Owner]:
+        """Return who has a name, each as often as it has it; seldom one more: of another name with the same hash."""
+        table, wanted = self._table, (hash(name) & HASH) << 32
+        first = last = bisect_left(table, wanted)
+        while last < len(table) and table[last] <= wanted | HASH:
+            last += 1
+        return [self._owners[one & HASH] for one in table[first:last]] if first < last else ()
 
 
 class Pool:

@@ -7,7 +7,7 @@ because a composite sees all documents of its application.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from operator import is_
 
@@ -19,6 +19,7 @@ from ecsync.language.documents import Document
 from ecsync.language.drafts import Draft
 from ecsync.language.expand import Composite, Expansion
 from ecsync.language.files import Name, ParsedFile
+from ecsync.language.nodes import ByHash
 from ecsync.language.references import Scope
 from ecsync.language.settings import Ignore, Settings
 
@@ -32,9 +33,15 @@ class Section:
     expanded: tuple[Document, ...] | None  # None: the documents of the files, as they are
     skipped: frozenset[str]  # kinds that are no resources
     written: frozenset[str]  # names in the files, where patches are for them
-    names: tuple[Name, ...]  # of `documents`
     problems: tuple[Problem, ...]
     incomplete: bool  # True: part of it is unreadable or of an unknown kind, so it may declare more than this
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """The names of `documents`."""
+        if self.expanded is not None:
+            return tuple((document.kind, document.name) for document in self.expanded)
+        return tuple(name for file in self.files for name in file.names if name[0] not in self.skipped)
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -42,6 +49,58 @@ class Section:
         if self.expanded is not None:
             return self.expanded
         return tuple(one for file in self.files for one in file.documents if one.kind not in self.skipped)
+
+
+class Declared(Set[Name]):
+    """Every name that an application declares: a table of hashes. The names are opened for the load that asks."""
+
+    __slots__ = ("_open", "_seen", "_size", "_table")
+
+    def __init__(self, table: ByHash[Section] | None = None) -> None:
+        self._table = table if table is not None else ByHash[Section](lambda section: section.names)
+        self._size = -1  # not counted
+        self._open: dict[Section, frozenset[Name]] = {}  # until `close`
+        self._seen: set[Name] = set()  # the names of all that are open
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._seen or any(name in self._names(section) for section in self._table.of(name))
+
+    def __iter__(self) -> Iterator[Name]:
+        return iter(frozenset[Name]().union(*map(self._names, self._table.owners)))
+
+    def __len__(self) -> int:
+        if self._size < 0:
+            self._size = sum(1 for _ in self)
+        return self._size
+
+    def changed(self, gone: Collection[Section], added: Collection[Section]) -> Declared:
+        """Return the names without those of some sections, and with those of others."""
+        return Declared(self._table.changed(gone, added))
+
+    def taken(self, other: Declared) -> Declared:
+        """Return itself, with the sections of another object that has the same names."""
+        self._table, self._open, self._seen = other._table, other._open, other._seen
+        return self
+
+    def differing(self, other: Declared) -> Iterator[Name]:
+        """Yield the names that are in one of the two only."""
+        names = _names({*self._table.owners} ^ {*other._table.owners})
+        yield from (name for name in dict.fromkeys(names) if (name in self) != (name in other))
+
+    def times(self, name: Name) -> int:
+        """Return how many sections declare a name."""
+        return sum(name in self._names(section) for section in self._table.of(name))
+
+    def close(self) -> None:
+        """Let the opened names go, at the end of a load."""
+        self._open.clear()
+        self._seen.clear()
+
+    def _names(self, section: Section) -> frozenset[Name]:
+        if section not in self._open:
+            self._open[section] = frozenset(section.names)
+            self._seen |= self._open[section]
+        return self._open[section]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +111,7 @@ class Outline:
     files: tuple[ParsedFile, ...]
     sections: tuple[Section, ...]
     repeated: Mapping[int, frozenset[int]]
-    declared: frozenset[Name]
+    declared: Declared
     problems: tuple[Problem, ...]
     incomplete: bool
 
@@ -114,7 +173,6 @@ class Outliner:
         problems = [problem for file in files for problem in self._unknown(file)]
         unreadable = bool(problems) or not all(file.whole for file in files)
         skipped = frozenset(kind for file in files for kind in file.kinds if not self._is_resource(kind))
-        names = tuple(name for file in files for name in file.names if name[0] not in skipped)
         written, expanded = frozenset[str](), None
         if self.composites or settings.patches:
             expansion = Expansion(
@@ -128,14 +186,12 @@ class Outliner:
             documents = (one for file in files for one in file.documents if one.kind not in skipped)
             before, single = expansion.run(documents)
             written, expanded = frozenset(map(str, before)), tuple(single)
-            names = tuple((document.kind, document.name) for document in single)
         return Section(
             settings=settings,
             files=files,
             expanded=expanded,
             skipped=skipped,
             written=written,
-            names=names,
             problems=tuple(problems),
             incomplete=unreadable,
         )
@@ -157,7 +213,7 @@ class Outliner:
     def _hint(self, kind: str) -> str:
         return suggestion(kind, (*self.kinds, *self.composites, "Application"))
 
-    def _unmatched(self, ignore: Ignore, declared: frozenset[Name], incomplete: bool) -> Iterator[Problem]:
+    def _unmatched(self, ignore: Ignore, declared: Declared, incomplete: bool) -> Iterator[Problem]:
         """Yield a problem if an `ignore` matches no document, or if one of its fields does not exist."""
         names = [name for kind, name in declared if kind == ignore.kind]
         if not names or ignore.name not in ("", *names):
@@ -199,21 +255,27 @@ def _same(one: Sequence[object], other: Sequence[object]) -> bool:
     return len(one) == len(other) and all(map(is_, one, other))
 
 
-def _declared(
-    sections: Sequence[Section], before: Outline | None
-) -> tuple[frozenset[Name], Mapping[int, frozenset[int]]]:
+def _declared(sections: Sequence[Section], before: Outline | None) -> tuple[Declared, Mapping[int, frozenset[int]]]:
     """Return every name, and the documents with a name that an earlier one has: by section, their indexes.
 
-    The set of the outline before is returned if it is equal, so that an unchanged set is found by its identity.
+    The names of the outline before are the same object if they are equal, so that this is found by identity.
     """
-    if before is not None and not before.repeated and len(sections) == len(before.sections):
-        pairs = zip(sections, before.sections, strict=True)
-        if all(new is old or (set(new.names) == set(old.names) and _each_once(new)) for new, old in pairs):
-            return before.declared, {}
-    declared = frozenset[Name]().union(*(section.names for section in sections))
-    if before is not None and declared == before.declared:
-        declared = before.declared
-    if len(declared) == sum(len(section.names) for section in sections):
+    known = before.sections if before is not None else ()
+    gone, kept = set(known).difference(sections), set(known).intersection(sections)
+    added = [section for section in sections if section not in kept]
+    old, fresh = _names(gone), _names(added)
+    declared = (before.declared if before is not None else Declared()).changed(gone, added)
+    same = before is not None and set(old) == set(fresh)
+    if before is None or before.repeated:
+        every = _names(sections)
+        once = len(set(every)) == len(every)
+    else:  # what is repeated now is in a section that is new
+        once = len(set(fresh)) == len(fresh) and (same or all(declared.times(name) == 1 for name in fresh))
+    if before is not None and (
+        same or ((before.repeated or not once) and frozenset(declared) == frozenset(before.declared))
+    ):
+        declared = before.declared.taken(declared)
+    if once:
         return declared, {}
     taken: set[Name] = set()
     repeated: dict[int, frozenset[int]] = {}
@@ -228,8 +290,8 @@ def _declared(
     return declared, repeated
 
 
-def _each_once(section: Section) -> bool:
-    return len(section.names) == len(set(section.names))
+def _names(sections: Iterable[Section]) -> list[Name]:
+    return [name for section in sections for name in section.names]
 
 
 def _repeated_names(sections: Sequence[Section], repeated: Mapping[int, frozenset[int]]) -> list[Problem]:

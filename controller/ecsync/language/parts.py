@@ -5,19 +5,18 @@ from __future__ import annotations
 import io
 import pickle
 import zlib
-from array import array
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, cast, overload
 
 from ecsync.core.model import Desired, Key
 from ecsync.core.ports import PackedResources
 from ecsync.language.files import Nodes, ParsedFile
-from ecsync.language.nodes import Pool
+from ecsync.language.nodes import ByHash, Pool, hashes
 from ecsync.language.outline import Section
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled
 
-_LEVEL = 1  # of the compression: the fastest
+LEVEL = 1  # of the compression: the fastest
 
 
 class Part:
@@ -87,6 +86,12 @@ class Part:
             self._by_key = {desired.key: desired for desired in self.resources}
         return self._by_key.get(key)
 
+    def at(self, place: int) -> Desired:
+        """Return the valid document of a key in `declared`, for the load."""
+        found = self.get(self.declared[place])
+        assert found is not None
+        return found
+
     def read(self) -> tuple[Compiled, ...]:
         """Return the documents, for any thread: new objects."""
         there = self._open
@@ -128,12 +133,12 @@ class Shelf:
 class Resources(PackedResources):
     """The valid documents of an application, packed: each one who asks gets new objects."""
 
-    __slots__ = ("_part_of", "_parts", "_size")
+    __slots__ = ("_by_key", "_parts", "_size")
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], by_key: ByHash[Part]) -> None:
         self._parts = parts
         self._size = sum(len(part.declared) for part in parts)
-        self._part_of = {key: part for part in reversed(parts) for key in part.declared}  # of two, the first
+        self._by_key = by_key
 
     def __iter__(self) -> Iterator[Desired]:
         return (one.desired for part in self._parts for one in part.read() if one.desired is not None)
@@ -155,21 +160,16 @@ class Resources(PackedResources):
 
     def keys(self) -> Collection[Key]:
         """Return the keys of the documents."""
-        return self._part_of.keys()
+        return tuple(key for part in self._parts for key in part.declared)
 
     def of(self, keys: Collection[Key]) -> dict[Key, Desired]:
         """Return the documents of these keys that there are. Their parts alone are unpacked."""
-        parts = dict.fromkeys(self._part_of[key] for key in keys if key in self._part_of)
+        parts = dict.fromkeys(part for key in keys for part in self._by_key.of(key))
         every = (one.desired for part in parts for one in part.read() if one.desired is not None)
         return {desired.key: desired for desired in every if desired.key in keys}
 
 
 # ---------------------------------------------------------------- packing
-
-
-def hashes(values: Iterable[Hashable]) -> array[int]:
-    """Return the hashes of the values: 8 bytes each. Two values with one hash cost a check too many, no more."""
-    return array("q", map(hash, values))
 
 
 class _Pickler(pickle.Pickler):
@@ -216,7 +216,7 @@ def packed(compiled: Sequence[Compiled], keys: Sequence[Key]) -> bytes:
     assert all(content for _, content in derived)
     into = io.BytesIO()
     _Pickler(into, keys).dump(tuple(compiled))
-    return zlib.compress(into.getvalue(), _LEVEL)
+    return zlib.compress(into.getvalue(), LEVEL)
 
 
 def unpacked(data: bytes, keys: Sequence[Key], files: Iterable[ParsedFile]) -> tuple[Compiled, ...]:

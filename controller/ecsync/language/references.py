@@ -7,7 +7,7 @@ References are resolved only in text inside a `spec`. A resolved value is never 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from operator import is_
 
@@ -38,7 +38,7 @@ FORMS: Mapping[str, str] = {
     "$${": "a literal `${`",
 }
 
-Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
+Declared = Mapping[str, Set[tuple[str, str]]]  # application -> (kind, name) of its documents
 Asked = Key  # whether it is declared decides what a reference is
 
 

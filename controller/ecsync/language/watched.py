@@ -6,35 +6,83 @@ part asks, and returns which answers a change can have altered.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 from ecsync.core.model import Desired, Documents, Key, Values
-from ecsync.language.parts import Part, hashes
+from ecsync.language.nodes import HASH, ByHash, hashes
+from ecsync.language.parts import Part
 
 _Index = tuple[str, Values]  # a kind, and a function that returns the values of its documents
 _EVERYTHING = "every document"
+_VALUES = 10_000  # of so many documents, a load keeps the values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Share:
     """What a part adds to an index, and what its values depend on."""
 
-    values: tuple[Hashable, ...]
-    entries: int  # hash of the documents of each value
-    asked: Sequence[int]  # hashes
+    part: Part
+    values: array[int]  # sorted: in each entry the hash of a value, and the place of a document that has it
+    asked: array[int]  # hashes
+
+    @property
+    def hashes(self) -> tuple[int, ...]:
+        """The hashes of its values."""
+        return tuple(dict.fromkeys(one >> 32 for one in self.values))
+
+    def places(self, hashed: int) -> Iterator[int]:
+        """Yield the places of the documents with such a value."""
+        at = bisect_left(self.values, hashed << 32)
+        while at < len(self.values) and self.values[at] >> 32 == hashed:
+            yield self.values[at] & HASH
+            at += 1
+
+
+@dataclass(slots=True, eq=False)
+class _Shares:
+    """The shares of an index."""
+
+    by_part: dict[Part, _Share] = field(default_factory=dict)
+    by_hash: ByHash[_Share] = field(default_factory=lambda: ByHash(attrgetter("hashes")))  # those of the load before
+    fresh: dict[int, list[_Share]] = field(default_factory=dict)  # those that this load adds, by hash
+
+    def add(self, share: _Share) -> None:
+        """Add the share of a part."""
+        self.by_part[share.part] = share
+        for hashed in share.hashes:
+            self.fresh.setdefault(hashed, []).append(share)
+
+    def of(self, hashed: int) -> list[_Share]:
+        """Return those that have such a value."""
+        known: dict[_Share, None] = dict.fromkeys((*self.by_hash.of(hashed), *self.fresh.get(hashed, ())))
+        return [share for share in known if self.by_part.get(share.part) is share]
+
+    def close(self) -> None:
+        """Keep what this load has added as one table."""
+        before, now = {*self.by_hash.owners}, {*self.by_part.values()}
+        if before != now:
+            self.by_hash = self.by_hash.changed(before - now, now - before)
+        self.fresh.clear()
 
 
 class WatchedDocuments(Documents):
-    """The documents of the parts of one application, in order. `recorded` returns what a check has asked."""
+    """The documents of the parts of one application, in order. `recorded` returns what a check has asked.
+
+    An index keeps hashes of values, and no values: those of the documents that it finds are compared when it is asked.
+    """
 
     def __init__(self) -> None:
         super().__init__(())
+        self.by_key = ByHash[Part](lambda part: part.declared)
         self._positions: dict[Part, int] = {}
-        self._part_of: dict[Key, Part] = {}
-        self._found: dict[_Index, dict[Hashable, tuple[Key, ...]]] = {}  # the documents that have a value
-        self._shares: dict[_Index, dict[Part, _Share]] = {}
+        self._shares: dict[_Index, _Shares] = {}
+        self._parts: dict[Key, Part] = {}  # what a load has asked for, until `close`
+        self._values: dict[tuple[_Share, int], Collection[Hashable]] = {}  # of documents, until `close`
         self._asked: set[Hashable] = set()
 
     # ---------------------------------------------------------------- what a check asks
@@ -47,23 +95,48 @@ class WatchedDocuments(Documents):
     def get(self, key: Key) -> Desired | None:
         """Return the document of a key; None if it is not declared."""
         self._asked.add(key)
-        part = self._part_of.get(key)
-        return part.get(key) if part is not None else None
+        part = self._parts.get(key)
+        if part is None:
+            for part in self.by_key.of(key):
+                if part.get(key) is not None:
+                    self._parts[key] = part
+                    break
+            else:
+                return None
+        return part.get(key)
 
     def find(self, kind: str, values: Values, value: Hashable) -> Sequence[Desired]:
         """Return the documents of a kind that have the value among their `values`, in order."""
         index = (kind, values)
-        if index not in self._found:
-            self._found[index], self._shares[index] = {}, {}
+        if index not in self._shares:
+            self._shares[index] = _Shares()
             for part in self._positions:
                 self._add(index, part)
-        self._asked.add((index, value))
-        keys = self._found[index].get(value, ())
-        parts = [(self._part_of[key], key) for key in keys]
-        if len(parts) > 1:
-            parts.sort(key=lambda one: self._positions[one[0]])  # those of one part are in its order
-        found = (part.get(key) for part, key in parts)
-        return [desired for desired in found if desired is not None]
+        hashed = hash(value) & HASH
+        self._asked.add((index, hashed))
+        shares = self._shares[index].of(hashed)
+        if len(shares) > 1:
+            shares.sort(key=lambda share: self._positions[share.part])
+        having = [(share, place) for share in shares for place in share.places(hashed)]
+        return [share.part.at(place) for share, place in having if value in self._values_of(index, share, place)]
+
+    def close(self) -> None:
+        """Let go what only a load needs, at its end."""
+        for shares in self._shares.values():
+            shares.close()
+        self._parts.clear()
+        self._values.clear()
+
+    def _values_of(self, index: _Index, share: _Share, place: int) -> Collection[Hashable]:
+        """Return the values of a document, which its share has the hashes of."""
+        known = self._values.get((share, place))
+        if known is None:
+            if len(self._values) >= _VALUES:
+                self._values.clear()
+            with self.recorded():  # the share depends on what they ask, not who asks for them
+                known = dict.fromkeys(index[1](share.part.at(place), self))
+            self._values[share, place] = known
+        return known
 
     @contextmanager
     def recorded(self) -> Iterator[set[Hashable]]:
@@ -86,17 +159,15 @@ class WatchedDocuments(Documents):
             gone, added = list(self._positions), list(parts)  # another order gives other answers
         touched: set[Hashable] = {_EVERYTHING}
         for part in gone:
-            for key in part.declared:
-                del self._part_of[key]
-                touched.add(key)
-            touched |= {(index, value) for index in self._found for value in self._remove(index, part)}
+            touched.update(part.declared)
+            touched |= {(index, value) for index in self._shares for value in self._remove(index, part)}
         self._positions = {part: position for position, part in enumerate(parts)}
+        self.by_key = self.by_key.changed(set(gone), added)
+        self._parts.clear()
         for part in added:
-            for key in part.declared:
-                self._part_of[key] = part
-                touched.add(key)
+            touched.update(part.declared)
         for part in added:
-            touched |= {(index, value) for index in list(self._found) for value in self._add(index, part)}
+            touched |= {(index, value) for index in list(self._shares) for value in self._add(index, part)}
         self._settle(touched)
         return gone, added, touched
 
@@ -108,46 +179,37 @@ class WatchedDocuments(Documents):
             stale = [
                 (index, part)
                 for index, shares in self._shares.items()
-                for part, share in shares.items()
+                for part, share in shares.by_part.items()
                 if share.asked and not hashed.isdisjoint(share.asked)
             ]
             fresh = set()
             for index, part in stale:
-                before = self._shares[index][part].entries
+                before = self._shares[index].by_part[part].values
                 values = {*self._remove(index, part), *self._add(index, part)}
-                now = self._shares[index].get(part)
-                if now is None or now.entries != before:
+                now = self._shares[index].by_part.get(part)
+                if now is None or now.values != before:
                     fresh |= {(index, value) for value in values}
             fresh -= touched
             touched |= fresh
 
-    def _add(self, index: _Index, part: Part) -> Iterable[Hashable]:
-        """Add a part to an index, and return its values."""
+    def _add(self, index: _Index, part: Part) -> Iterable[int]:
+        """Add a part to an index, and return the hashes of its values."""
         kind, values = index
-        having: dict[Hashable, list[Key]] = {}
+        having: dict[int, dict[Hashable, None]] = {}
         with self.recorded() as asked:
-            for key in part.declared:
-                desired = part.get(key) if key.kind == kind else None
-                for value in dict.fromkeys(values(desired, self)) if desired is not None else ():
-                    having.setdefault(value, []).append(key)
-        if not having and not asked:
+            for place, key in enumerate(part.declared):
+                if key.kind == kind:
+                    having[place] = dict.fromkeys(values(part.at(place), self))
+        if not asked and not any(having.values()):
             return ()
-        found = self._found[index]
-        for value, keys in having.items():
-            found[value] = (*found.get(value, ()), *keys)
-        entries = hash(tuple((value, *keys) for value, keys in having.items()))
-        self._shares[index][part] = _Share(tuple(having), entries, hashes(asked))
-        return having
+        hashed = {(hash(value) & HASH) << 32 | place for place, own in having.items() for value in own}
+        share = _Share(part, array("Q", sorted(hashed)), hashes(asked))
+        self._shares[index].add(share)
+        if len(self._values) < _VALUES:
+            self._values.update(((share, place), own) for place, own in having.items())
+        return share.hashes
 
-    def _remove(self, index: _Index, part: Part) -> Iterable[Hashable]:
-        """Remove a part from an index, and return the values that it had."""
-        share = self._shares[index].pop(part, None)
-        values = share.values if share is not None else ()
-        found, own = self._found[index], set(part.declared)
-        for value in values:
-            left = tuple(key for key in found[value] if key not in own)
-            if left:
-                found[value] = left
-            else:
-                del found[value]
-        return values
+    def _remove(self, index: _Index, part: Part) -> Iterable[int]:
+        """Remove a part from an index, and return the hashes of the values that it had."""
+        share = self._shares[index].by_part.pop(part, None)
+        return share.hashes if share is not None else ()
