@@ -283,5 +283,9 @@ class PackedResources(Sequence[Desired], ABC):
         """Return the keys of all, without making one."""
 
     @abstractmethod
+    def has(self, key: Key) -> bool:
+        """Return whether a resource has this key, without making one."""
+
+    @abstractmethod
     def of(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
         """Return the resources of these keys that there are."""

@@ -31,7 +31,7 @@ def declares(application: Application, key: Key) -> bool:
     """Return whether a resource has this key."""
     resources = application.resources
     if isinstance(resources, PackedResources):
-        return key in resources.keys()  # noqa: SIM118  # it iterates over documents
+        return resources.has(key)
     return application.documents.get(key) is not None
 
 

@@ -162,6 +162,10 @@ class Resources(PackedResources):
         """Return the keys of the documents."""
         return tuple(key for part in self._parts for key in part.declared)
 
+    def has(self, key: Key) -> bool:
+        """Return whether a document has this key."""
+        return any(key in part.declared for part in self._by_key.of(key))
+
     def of(self, keys: Collection[Key]) -> dict[Key, Desired]:
         """Return the documents of these keys that there are. Their parts alone are unpacked."""
         parts = dict.fromkeys(part for key in keys for part in self._by_key.of(key))
