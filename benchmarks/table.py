@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from benchmarks.ansible import NotMeasuredError, installed
+from benchmarks.ansible import measure as against_ansible
 from benchmarks.beside import beside
 from benchmarks.cost import Cost
 from benchmarks.limited import Limited, check
@@ -25,7 +27,6 @@ from benchmarks.plan import LATENCY, plans
 from benchmarks.rounds import Point, controls, point, run
 from benchmarks.throttled import throttled
 
-ANSIBLE = 3.83  # CPU seconds per service: Ansible 12.3 with 10 services on another day, on a machine like this
 SIZES = ((10, 1), (100, 1), (100, 10), (100, 100), (1000, 1), (1000, 100))
 LARGE = ((10_000, 1), (10_000, 100))
 
@@ -50,6 +51,7 @@ class Bench:
     aws: LoadAws
     large: bool
     budget: float
+    ansible: str | None = None  # the folder of Ansible's environment, empty for a temporary one; None: no Ansible
     points: dict[tuple[int, int, int], Point | str] = field(default_factory=dict)
     scripts: dict[tuple[int, int], dict[str, Cost]] = field(default_factory=dict)
 
@@ -118,9 +120,27 @@ def cpu(bench: Bench) -> Rows:
         each = one.mean(lambda cost: cost.process_cpu) / 10
         scripts = bench.controls(10)
         single = scripts["boto3, one call per object"].process_cpu / 10
-        text = f"1/{ANSIBLE / each:,.0f} of a recorded {ANSIBLE} s/service, not of this run (Ansible is not installed)"
-        yield Row("CPU against Ansible, N = 10", text, "≤ 1/1,000", each <= ANSIBLE / 1000)
         yield Row("CPU / one call per object with stock boto3, N = 10", f"{each / single:.2f}")
+
+
+def ansible(bench: Bench) -> Rows:
+    """Yield CPU against Ansible, where a folder for it is given."""
+    figure, target = "CPU for each service / Ansible, N = 10", "≤ 1/1,000"
+    if bench.ansible is None:
+        yield Row(figure, "not measured: --ansible FOLDER", target)
+        return
+    try:
+        with installed(bench.ansible) as playbook:
+            one = against_ansible(bench.aws, 10, playbook)
+    except NotMeasuredError as error:
+        yield Row(figure, f"not measured: {error}", target)
+        return
+    process = one.ansible_cpu / one.plan_cpu
+    text = (
+        f"1/{one.ratio:,.0f} ({one.ecsync_cpu / 10 * 1e3:.2f} ms / {one.ansible_cpu / 10 * 1e3:,.0f} ms); "
+        f"calls {one.ecsync_calls:.1f} / {one.ansible_calls}; a process of `ecsync plan` 1/{process:.0f}"
+    )
+    yield Row(figure, text, target, one.ratio >= 1000)
 
 
 def wall(bench: Bench) -> Rows:
@@ -308,6 +328,7 @@ def unmeasured(bench: Bench) -> Rows:
 PARTS: dict[str, Callable[[Bench], Rows]] = {
     "steady": steady,
     "cpu": cpu,
+    "ansible": ansible,
     "wall": wall,
     "limited": limited,
     "throttles": throttles,
@@ -333,13 +354,16 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts of the table: {', '.join(PARTS)}")
     parser.add_argument("--large", action="store_true", help="also 10,000 services; an hour or more")
     parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds for the rounds of one fleet")
+    parser.add_argument(
+        "--ansible", nargs="?", const="", metavar="FOLDER", help="also Ansible, which is installed into this folder"
+    )
     wanted = parser.parse_args()
     started = time.monotonic()
     machine = f"{platform.machine()}, CPython {platform.python_version()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}. Ratios are to controls and limits of this run.\n")
     print("| figure | measured | target | met |\n|---|---|---|---|")
     with LoadAws() as aws:
-        bench = Bench(aws, wanted.large, wanted.budget)
+        bench = Bench(aws, wanted.large, wanted.budget, wanted.ansible)
         for name in wanted.only.split(","):
             for row in PARTS[name](bench):
                 print(line(row), flush=True)
