@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import Shape, StructureShape
 
-from ecsync.aws.texts import shared
+from ecsync.core.trees import shared
 
 Read = Callable[[Any], Any]
 Time = Callable[[Any], str]

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from botocore.model import Shape, StructureShape
 
 from ecsync.aws.lean_json import NotUnderstood, Time
-from ecsync.aws.texts import shared
+from ecsync.core.trees import shared
 
 _NAMESPACE = re.compile("{.*}")
 _PARSED_OTHERWISE = frozenset({"location", "eventheader", "xmlAttribute", "flattened"})

@@ -15,9 +15,9 @@ import binascii
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations
-from sys import intern
 
 from ecsync.core.kind import Kind, Tagging
 from ecsync.core.model import Adopt, Applied, Call, Desired, Forget, Key, Mark, Marks, PhysicalId, Present, Tags, Update
@@ -162,12 +162,17 @@ def unpack(text: str) -> Applied | None:
         return None
     entries = (packed[index : index + width] for index in range(0, len(packed), width))
     return Applied(
-        # Each service has the same members: their hashes are kept once.
-        members={intern(entry[:_PATH].hex()): entry[_PATH:].hex() for entry in entries},
+        members=dict(map(_entry, entries)),
         retain="r" in flags,
         adopted="a" in flags,
         form=int(form or 1),
     )
+
+
+@lru_cache(maxsize=4096)
+def _entry(packed: bytes) -> tuple[str, str]:
+    """Return the hashes of a member's name and value. Most services have the same: they are in memory once."""
+    return packed[:_PATH].hex(), packed[_PATH:].hex()
 
 
 def path_hash(name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ecsync.core.model import Origin, Problem
 from ecsync.core.schema import ANY, STRING, Shape, choice, documented, listing, mapping, structure
+from ecsync.core.trees import shared
 from ecsync.core.wording import nearest, printable, quoted
 from ecsync.language.check import check
 from ecsync.language.nodes import Node
@@ -262,8 +262,8 @@ def _add(
     reading.notes += described.notes(kind, spec)
     reading.documents.append(
         Document(
-            kind=sys.intern(kind),
-            name=sys.intern(name.value),
+            kind=shared(kind),
+            name=shared(name.value),
             held=Held(created),
             origin=origin,
             annotations=annotations,

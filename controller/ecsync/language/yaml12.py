@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any, NamedTuple
 
 import yaml
 
 from ecsync.core.model import Origin, Problem
+from ecsync.core.trees import shared
 from ecsync.core.wording import printable, quoted
 from ecsync.language.nodes import Node
 from ecsync.language.scalars import CORE_TAGS, resolve_plain, resolve_tagged
@@ -217,7 +217,7 @@ class _Builder:
         if top is not None and top.key_origin is None and tag is event.anchor is None and type(top.items) is dict:
             if text in top.items or (plain and text == "<<"):
                 return self._odd_key(top, text, origin, plain=plain)
-            top.key, top.key_origin = intern(text), origin  # the same few names in every document
+            top.key, top.key_origin = shared(text), origin  # the same few names in every document
             return True
         value = (resolve_plain(text) if plain else text) if tag is None else self._tagged(event, origin)
         if event.anchor is not None:
