@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -45,6 +47,16 @@ def test_a_pass_over_ten_thousand_does_not_read_them_again() -> None:
     account.ask(range(10_000))
     assert account.reads == list(range(10_000))
     assert account.cache.size < 10_000 * 1000
+
+
+def test_responses_that_are_alike_take_a_quarter_of_one_alone() -> None:
+    """The first one is the dictionary for the others, and each is the response."""
+    alone, alike = Account(), Account()
+    alone.cache.get(0, partial(alone._read, 0))
+    first = len(zlib.compress(json.dumps(alone.ask([0])[0]).encode(), 1))
+    alike.ask(range(100))
+    assert alike.cache.size < 100 * first / 4
+    assert alike.ask(range(100)) == [Account()._read(number) for number in range(100)]
 
 
 def test_what_is_asked_for_every_hour_is_kept() -> None:
