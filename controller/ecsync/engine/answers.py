@@ -331,6 +331,7 @@ class Marked:
         """Take (ARN, tags), and the keys of the tags with the owner mark and with the id."""
         self._tags = Tagged((_group(of[owner]), arn, of) for arn, of in tags if owner in of)
         self._owner, self._id = owner, of_id
+        self._joined: dict[int, bytes] = {}  # by the hash of the ARNs: applications with one listener ask alike
 
     def answer(self, collection: Collection, arn: str) -> Any:
         """Return the tags of a listed ARN as the operation of a collection returns them."""
@@ -341,9 +342,13 @@ class Marked:
         """Return what is equal until the tags of an ARN differ; `NEVER` if it is not listed."""
         return self._tags.content(arn)
 
-    def joined(self, arns: Iterable[str]) -> bytes:
+    def joined(self, arns: Sequence[str]) -> bytes:
         """Return what is equal until the tags of one of these ARNs differ."""
-        return joined(map(self.content, arns))
+        key = hash(tuple(arns))
+        found = self._joined.get(key)
+        if found is None:
+            found = self._joined[key] = joined(map(self.content, arns))
+        return found
 
     def marks(self, application: str, kind: str) -> Iterator[tuple[str, str, str]]:
         """Yield (owner mark, ARN, id) of `v1/<installation>/<application>` and a kind."""

@@ -129,27 +129,29 @@ class Tagged:
         self._chunks.append(zlib.compress(marshal.dumps(rows), _LEVEL))
         yield from ((hash(arn), place + number, content_of(of)) for number, (arn, of) in enumerate(rows))
 
-    def _found(self, arn: str) -> tuple[int, Mapping[str, str]] | None:
-        """Return the number of an ARN in the order of hashes, and its tags; None if it is not there."""
+    def _numbers(self, arn: str) -> Iterator[int]:
+        """Yield the numbers of the ARNs with the hash of this one, in the order of hashes."""
         wanted = hash(arn)
         number = bisect_left(self._hashes, wanted)
         while number < len(self._hashes) and self._hashes[number] == wanted:
-            chunk, place = divmod(self._places[number], _CHUNK)
-            there, tags = _opened(self._chunks[chunk])[place]
-            if there == arn:
-                return number, tags
+            yield number
             number += 1
-        return None
+
+    def _row(self, number: int) -> tuple[str, dict[str, str]]:
+        chunk, place = divmod(self._places[number], _CHUNK)
+        return _opened(self._chunks[chunk])[place]
 
     def get(self, arn: str) -> Mapping[str, str] | None:
         """Return the tags of an ARN; None if it is not there."""
-        found = self._found(arn)
-        return dict(found[1]) if found else None
+        rows = map(self._row, self._numbers(arn))
+        return next((dict(tags) for there, tags in rows if there == arn), None)
 
     def content(self, arn: str) -> bytes:
-        """Return what is equal until the tags of an ARN differ; `NEVER` if it is not there."""
-        found = self._found(arn)
-        return self._contents[found[0] * 16 : found[0] * 16 + 16] if found else NEVER
+        """Return what is equal until the tags of an ARN differ; `NEVER` if it is not there. Opens a group seldom."""
+        numbers = tuple(self._numbers(arn))
+        if len(numbers) > 1:  # several ARNs with one hash of 64 bits
+            numbers = tuple(number for number in numbers if self._row(number)[0] == arn)
+        return self._contents[numbers[0] * 16 : numbers[0] * 16 + 16] if numbers else NEVER
 
     def group(self, name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield (ARN, tags) of a group."""
