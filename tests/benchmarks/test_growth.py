@@ -11,7 +11,6 @@ import pytest
 from benchmarks.controller import Controller, EngineClock, use
 from benchmarks.fleet import sites
 from benchmarks.load.client import LoadAws
-from ecsync.engine import packing
 from ecsync.engine.orphans import RELIST
 from ecsync.engine.packing import unpacked
 
@@ -39,13 +38,6 @@ def bytes_unpacked(aws: LoadAws, monkeypatch: pytest.MonkeyPatch, services: int)
         total += len(kept) if isinstance(kept, bytes) else 0
         return unpacked(kept, example)
 
-    def opened(chunk: bytes) -> Any:
-        nonlocal total
-        total += len(chunk)
-        return group(chunk)
-
-    group = packing._opened
-    monkeypatch.setattr(packing, "_opened", opened)
     for module in ("answers", "packing"):
         monkeypatch.setattr(f"ecsync.engine.{module}.unpacked", counted)
     controller, found = Controller(fleets, clock), []

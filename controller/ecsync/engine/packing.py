@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar, cast, overload
 
 from ecsync.core.inputs import digest
@@ -98,72 +98,57 @@ class Listed:
 
 
 class Tagged:
-    """Tags by ARN, in packed groups, with the digest of each. Who asks for one gets a new map.
+    """Tags by ARN, packed, in groups, with the digest of each. Who asks for one gets a new map.
 
-    Between two reads an ARN costs 28 bytes beside its group: a hash, the place in a group, and a digest.
+    An ARN takes 32 bytes beside its packed tags: a hash, its place, where it ends, and the digest.
     """
 
     def __init__(self, tags: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:
         """Take (group, ARN, tags); each ARN once."""
-        self._chunks: list[bytes] = []
-        self._of: dict[str, list[int]] = {}  # the chunks of each group
-        rows = sorted(self._rows(tags))
-        self._hashes = array("q", (row[0] for row in rows))
-        self._places = array("I", (row[1] for row in rows))
-        self._contents = b"".join(row[2] for row in rows)
-
-    def _rows(self, tags: Iterable[tuple[str, str, Mapping[str, str]]]) -> Iterator[tuple[int, int, bytes]]:
-        """Pack the groups, and yield a hash, the chunk and the digest of each ARN."""
-        under_way: dict[str, list[tuple[str, dict[str, str]]]] = {}
+        groups: dict[str, list[tuple[int, bytes, bytes]]] = {}
+        self._example = b""  # the first one: the dictionary for the others
         for group, arn, of in tags:
-            rows = under_way.setdefault(group, [])
-            rows.append((arn, dict(of)))
-            if len(rows) == _CHUNK:
-                yield from self._packed(group, under_way.pop(group))
-        for group, rows in under_way.items():
-            yield from self._packed(group, rows)
+            plain = marshal.dumps((arn, dict(of)))
+            self._example = self._example or plain
+            groups.setdefault(group, []).append((hash(arn), content_of(of), _packed(plain, self._example)))
+        ends = [0, *accumulate(map(len, groups.values()))]
+        self._of = {group: range(*bounds) for group, bounds in zip(groups, pairwise(ends), strict=True)}
+        rows = [row for own in groups.values() for row in own]
+        order = sorted(range(len(rows)), key=lambda place: rows[place][0])
+        self._hashes = array("q", [rows[place][0] for place in order])
+        self._places = array("I", order)
+        self._contents = b"".join(row[1] for row in rows)
+        self._ends = array("I", [0, *accumulate(len(row[2]) for row in rows)])
+        self._packed = b"".join(row[2] for row in rows)
 
-    def _packed(self, group: str, rows: list[tuple[str, dict[str, str]]]) -> Iterator[tuple[int, int, bytes]]:
-        place = len(self._chunks) * _CHUNK
-        self._of.setdefault(group, []).append(len(self._chunks))
-        self._chunks.append(zlib.compress(marshal.dumps(rows), _LEVEL))
-        yield from ((hash(arn), place + number, content_of(of)) for number, (arn, of) in enumerate(rows))
-
-    def _numbers(self, arn: str) -> Iterator[int]:
-        """Yield the numbers of the ARNs with the hash of this one, in the order of hashes."""
-        wanted = hash(arn)
-        number = bisect_left(self._hashes, wanted)
-        while number < len(self._hashes) and self._hashes[number] == wanted:
-            yield number
+    def _found(self, arn: str) -> Iterator[int]:
+        """Yield the places of the ARNs with the hash of this one."""
+        wanted, hashes = hash(arn), self._hashes
+        number = bisect_left(hashes, wanted)
+        while number < len(hashes) and hashes[number] == wanted:
+            yield self._places[number]
             number += 1
 
-    def _row(self, number: int) -> tuple[str, dict[str, str]]:
-        chunk, place = divmod(self._places[number], _CHUNK)
-        return _opened(self._chunks[chunk])[place]
+    def _row(self, place: int) -> tuple[str, dict[str, str]]:
+        row: tuple[str, dict[str, str]] = unpacked(
+            self._packed[self._ends[place] : self._ends[place + 1]], self._example
+        )
+        return row
 
     def get(self, arn: str) -> Mapping[str, str] | None:
         """Return the tags of an ARN; None if it is not there."""
-        rows = map(self._row, self._numbers(arn))
-        return next((dict(tags) for there, tags in rows if there == arn), None)
+        return next((tags for there, tags in map(self._row, self._found(arn)) if there == arn), None)
 
     def content(self, arn: str) -> bytes:
-        """Return what is equal until the tags of an ARN differ; `NEVER` if it is not there. Opens a group seldom."""
-        numbers = tuple(self._numbers(arn))
-        if len(numbers) > 1:  # several ARNs with one hash of 64 bits
-            numbers = tuple(number for number in numbers if self._row(number)[0] == arn)
-        return self._contents[numbers[0] * 16 : numbers[0] * 16 + 16] if numbers else NEVER
+        """Return what is equal until the tags of an ARN differ; `NEVER` if it is not there."""
+        places = tuple(self._found(arn))
+        if len(places) > 1:  # several ARNs with one hash of 64 bits
+            places = tuple(place for place in places if self._row(place)[0] == arn)
+        return self._contents[places[0] * 16 : places[0] * 16 + 16] if places else NEVER
 
     def group(self, name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield (ARN, tags) of a group."""
-        for chunk in self._of.get(name, ()):
-            yield from ((arn, dict(of)) for arn, of in _opened(self._chunks[chunk]))
-
-
-@lru_cache(maxsize=16)
-def _opened(chunk: bytes) -> Sequence[tuple[str, dict[str, str]]]:
-    """Return the rows of a chunk. A pass asks for the ARNs of one group after another."""
-    rows: list[tuple[str, dict[str, str]]] = marshal.loads(zlib.decompress(chunk))  # noqa: S302  # made by `Tagged`
-    return rows
+        return map(self._row, self._of.get(name, ()))
 
 
 class Folded(MutableMapping[Key, V]):
