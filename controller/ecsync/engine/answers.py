@@ -342,8 +342,14 @@ class Marked:
         """Return what is equal until the tags of an ARN differ; `NEVER` if it is not listed."""
         return self._tags.content(arn)
 
+    def listed(self, arns: Sequence[str]) -> list[str]:
+        """Return those of these ARNs that are listed."""
+        if len(arns) > 1 and self.joined(arns) != NEVER:
+            return list(arns)
+        return [arn for arn in arns if self.content(arn) != NEVER]
+
     def joined(self, arns: Sequence[str]) -> bytes:
-        """Return what is equal until the tags of one of these ARNs differ."""
+        """Return what is equal until the tags of one of these ARNs differ; `NEVER` if one is not listed."""
         key = hash(tuple(arns))
         found = self._joined.get(key)
         if found is None:

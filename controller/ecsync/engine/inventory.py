@@ -326,7 +326,7 @@ class Inventory:
             if view.began < inf:  # what the pass takes now, it takes until its end
                 self._taken = (view, listing, read)
         batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
-        marked = [arn for arn in arns if listing.content(arn) != NEVER]
+        marked = listing.listed(arns)
         if collection.ids and not (batch and batch.items):
             return listing, marked
         found = []
@@ -395,6 +395,6 @@ class Inventory:
 
 def _key(name: str, params: Mapping[str, Any]) -> str:
     """Return the key of an answer: a digest of the operation and the parameters, shorter than most ARNs."""
-    sole = next(iter(params.values())) if len(params) == 1 else None
-    text = f"{name} {next(iter(params))}={sole}" if isinstance(sole, str) else f"{name} {canonical(params)}"
+    member, value = next(iter(params.items())) if len(params) == 1 else ("", "" if not params else None)
+    text = f"{name} {member}={value}" if isinstance(value, str) else f"{name} {canonical(params)}"
     return blake2b(text.encode(), digest_size=12).hexdigest()

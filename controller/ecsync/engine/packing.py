@@ -141,10 +141,14 @@ class Tagged:
 
     def content(self, arn: str) -> bytes:
         """Return what is equal until the tags of an ARN differ; `NEVER` if it is not there."""
-        places = tuple(self._found(arn))
-        if len(places) > 1:  # several ARNs with one hash of 64 bits
-            places = tuple(place for place in places if self._row(place)[0] == arn)
-        return self._contents[places[0] * 16 : places[0] * 16 + 16] if places else NEVER
+        hashes, wanted = self._hashes, hash(arn)
+        number = bisect_left(hashes, wanted)
+        if number == len(hashes) or hashes[number] != wanted:
+            return NEVER
+        place: int | None = self._places[number]
+        if number + 1 < len(hashes) and hashes[number + 1] == wanted:  # several ARNs with one hash of 64 bits
+            place = next((one for one in self._found(arn) if self._row(one)[0] == arn), None)
+        return self._contents[place * 16 : place * 16 + 16] if place is not None else NEVER
 
     def group(self, name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield (ARN, tags) of a group."""
