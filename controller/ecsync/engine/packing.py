@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import pickle
+import threading
 import zlib
 from array import array
 from bisect import bisect_left
@@ -162,6 +163,7 @@ class Folded(MutableMapping[Key, V]):
         self._packed = _pickled(dict(values))
         self._size = len(values)
         self._there: dict[Key, V] | None = None
+        self._lock = threading.Lock()  # the threads of a pass ask at the same time: one of them unpacks
 
     @classmethod
     def of(cls, values: Mapping[Key, V]) -> Folded[V]:
@@ -171,7 +173,9 @@ class Folded(MutableMapping[Key, V]):
     @property
     def _values(self) -> dict[Key, V]:
         if self._there is None:
-            self._there = _unpickled(self._packed)
+            with self._lock:
+                if self._there is None:
+                    self._there = _unpickled(self._packed)
         return cast("dict[Key, V]", self._there)
 
     def __getitem__(self, key: Key) -> V:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -74,3 +78,20 @@ def test_folded_items_are_the_items() -> None:
     assert (len(folded), tuple(folded), folded[3], folded[1:3]) == (99, items, items[3], items[1:3])
     assert folded == items
     assert folded != items[1:]
+
+
+def test_threads_that_ask_at_the_same_time_unpack_a_mapping_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded, both = Folded({a_key("web"): "1"}), threading.Barrier(2, timeout=10)
+    unpickled, times = packing._unpickled, 0
+
+    def slowly(packed: bytes) -> Any:
+        nonlocal times
+        times += 1
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # for another thread that unpacks it too
+        return unpickled(packed)
+
+    monkeypatch.setattr(packing, "_unpickled", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(folded.get, [a_key("web")] * 2)] == ["1", "1"]
+    assert times == 1
