@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from ecsync.core.model import Delete
+from ecsync.core.model import Delete, Key
 from ecsync.core.outcome import DELETING, Done, Outcome, Progressing, StepId
 from ecsync.report.drift import unreadable
 
@@ -41,10 +41,10 @@ def follow(before: Deletions, outcome: Outcome) -> tuple[Deletions, Deletions]:
     return under_way, dict(sorted(ended.items()))
 
 
-def is_leftover(deletion: Deletion, outcome: Outcome) -> bool:
+def is_leftover(deletion: Deletion, declared: Collection[Key]) -> bool:
     """Return whether the deleted resource is not the one that its key declares now, but an older one."""
-    declared = any(status.key == deletion.step.key for status in outcome.statuses)
-    return deletion.step.phase == "late" or (deletion.step.phase == "prune" and declared)
+    again = deletion.step.phase == "prune" and deletion.step.key in declared
+    return deletion.step.phase == "late" or again
 
 
 def _planned(outcome: Outcome) -> Iterator[tuple[Deletion, tuple[str, ...]]]:

@@ -58,7 +58,8 @@ def alive(present: Present, outcome: Outcome) -> Present:
 
     A delete in another phase than `main` is of an older resource, not of the one that the key declares.
     """
-    kept = {key: revision for key, revision in present.items() if key in unreadable(outcome)}
+    unknown = unreadable(outcome)
+    kept = {key: revision for key, revision in present.items() if key in unknown}
     seen = {status.key for status in outcome.statuses if status.health.status not in ("Missing", "Unknown")}
     gone = {
         step.id.key

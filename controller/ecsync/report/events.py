@@ -77,6 +77,7 @@ def pass_started(reported: Reported, plan: Plan, context: Context) -> tuple[Repo
 
 def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[Reported, tuple[Event, ...]]:
     """Report what a pass has changed or found changed."""
+    outcome = replace(outcome, statuses=tuple(outcome.statuses))  # packed ones are made again by each look at them
     events: list[Event] = []
     if reported.failing:
         events.append(_event("pass.resumed", context, "plans are made again"))
@@ -211,11 +212,12 @@ def _changes(outcome: Outcome, completed: tuple[Step, ...], context: Context) ->
 
 def _deleted(deleted: Deletions, outcome: Outcome, context: Context) -> Iterator[Event]:
     """Yield an event for each deletion that ended: of the resource of a key, or of an older one of that key."""
+    declared = {status.key for status in outcome.statuses}
     for deletion, calls in deleted.items():
         detail: dict[str, Json] = {"calls": list(calls)} if calls else {}
         detail |= {"physical": deletion.name} if deletion.name else {}
         key = deletion.step.key
-        if deletions.is_leftover(deletion, outcome):
+        if deletions.is_leftover(deletion, declared):
             text = f"{deletion.name} deleted: an old resource of {key}"
             yield _event("leftover.deleted", context, text, key=key, detail=detail)
         else:

@@ -38,41 +38,51 @@ class Deployments:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Key, _Open] = {}
+        self._open: dict[str, dict[Key, _Open]] = {}  # by application
 
     def follow(self, outcome: Outcome, now: float, reconcile_id: str) -> tuple[Ended, ...]:
         """Take the outcome of a pass, and return the deployments that ended."""
         found = []
         with self._lock:
-            own = [item for item in self._open.items() if item[0].application == outcome.plan.application]
+            own = self._open.pop(outcome.plan.application, {})
             health = {status.key: status.health.status for status in outcome.statuses} if own else {}
-            for key, one in own:
-                ended = self._ended(key, one, outcome, health.get(key, ""), now)
+            replaced = {step.id.key for step in outcome.plan.steps if _starts(step)} if own else frozenset()
+            still: dict[Key, _Open] = {}
+            for key, before in own.items():
+                one = _seen(before, health.get(key, ""), now)
+                ended = _ended(key, one, outcome, health.get(key, ""), now, replaced=key in replaced)
                 if ended is not None:
                     found.append(Ended(ended, max(0.0, now - one.since), one.reconcile_id))
-                if ended is not None or key not in health:
-                    del self._open[key]
+                elif key in health:
+                    still[key] = one
             for step in outcome.plan.steps:
                 result, key = outcome.results.get(step.id), step.id.key
-                accepted = isinstance(result, Progressing) and result.accepted and key not in self._open
+                accepted = isinstance(result, Progressing) and result.accepted and key not in still
                 if _starts(step) and (isinstance(result, Done) or accepted):
-                    self._open[key] = _Open(now, reconcile_id)
+                    still[key] = _Open(now, reconcile_id)
+            if still:
+                self._open[outcome.plan.application] = still
         return tuple(found)
 
     def forget(self, application: str) -> None:
         """Forget the deployments of an application."""
         with self._lock:
-            self._open = {key: one for key, one in self._open.items() if key.application != application}
+            self._open.pop(application, None)
 
-    def _ended(self, key: Key, one: _Open, outcome: Outcome, health: str, now: float) -> DeploymentOutcome | None:
-        if key in outcome.plan.stopped:
-            return "rolled_back" if outcome.plan.stopped[key].startswith(_ROLLED_BACK) else "failed"
-        replaced = any(step.id.key == key and _starts(step) for step in outcome.plan.steps)
-        if health == "Healthy" and not replaced:
-            return "completed"
-        since = None if health != "Degraded" else now if one.degraded is None else one.degraded
-        self._open[key] = replace(one, degraded=since)
-        return "failed" if since is not None and now - since >= FAILED_AFTER else None
+
+def _seen(one: _Open, health: str, now: float) -> _Open:
+    """Return a deployment with the time since when its service is Degraded."""
+    return replace(one, degraded=None if health != "Degraded" else now if one.degraded is None else one.degraded)
+
+
+def _ended(
+    key: Key, one: _Open, outcome: Outcome, health: str, now: float, *, replaced: bool
+) -> DeploymentOutcome | None:
+    if key in outcome.plan.stopped:
+        return "rolled_back" if outcome.plan.stopped[key].startswith(_ROLLED_BACK) else "failed"
+    if health == "Healthy" and not replaced:
+        return "completed"
+    return "failed" if one.degraded is not None and now - one.degraded >= FAILED_AFTER else None
 
 
 def _starts(step: Step) -> bool:
