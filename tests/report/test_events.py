@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
@@ -525,7 +526,8 @@ def test_a_sink_that_raises_does_not_stop_the_others() -> None:
 class Looked(tuple[ResourceStatus, ...]):
     """Statuses that count how often someone goes through them: packed ones are made again each time."""
 
-    times = 0
+    __slots__ = ()
+    times: ClassVar = 0
 
     def __iter__(self) -> Iterator[ResourceStatus]:
         """Count one more look."""
