@@ -141,7 +141,7 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
 
 
 def _passes(store: Store, names: Iterable[str], since: datetime, patience: float) -> float | None:
-    """Wait for a good pass of each application that ends after a time. Return the end of the last one, or None."""
+    """Wait for a good pass of each application that begins after a time. Return the end of the last one, or None."""
     waiting = set(names)
     deadline = _REAL() + patience
     while waiting and _REAL() < deadline:
@@ -151,9 +151,9 @@ def _passes(store: Store, names: Iterable[str], since: datetime, patience: float
 
 
 def _is_done(state: ApplicationState | None, since: datetime) -> bool:
-    """Return whether a pass ended after that time, with everything in sync."""
+    """Return whether a pass began after that time and ended, with everything in sync."""
     done = state.last_pass if state else None
-    return done is not None and done.result == "synced" and done.ended >= since
+    return done is not None and done.result == "synced" and done.started >= since
 
 
 def _drop(*_: Any) -> Any:

@@ -246,12 +246,22 @@ class TestBatches:
         assert zoo.asked() == [["a"], ["b"]]
 
     def test_what_is_not_asked_for_any_more_is_not_read(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
-        """It fills a batch once or twice after it was last asked for."""
+        """It fills batches for ten minutes after it was last asked for."""
         colours(looking(inventory), "a", "b")
-        for _ in range(4):
+        for _ in range(int(600 / INTERVAL) + 1):
             clock.advance(INTERVAL)
             colours(looking(inventory), "a")
-        assert zoo.asked()[-1] == ["a"]
+        assert zoo.asked()[-2:] == [["a", "b"], ["a"]]
+
+    def test_a_batch_is_filled_where_a_check_takes_longer_than_its_interval(
+        self, zoo: Zoo, inventory: Inventory, clock: FakeClock
+    ) -> None:
+        """An application that waits for a rate limit has asked for its widgets minutes ago."""
+        for _ in range(2):
+            for name in "abc":
+                colours(looking(inventory), name)
+            clock.advance(5 * INTERVAL)
+        assert zoo.asked() == [["a"], ["b"], ["c"], ["a", "b", "c"]]
 
     def test_a_missing_one_is_a_failure_for_who_asks_for_it(self, inventory: Inventory) -> None:
         """The others do not see it."""

@@ -120,6 +120,7 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
     """
     from ecsync.cli.plan import looks
     from ecsync.core.model import Delete, Forget
+    from ecsync.engine.catalogue import Reading
     from ecsync.engine.reconciler import ObservedPlan
 
     allowed = limit if confirmed else sys.maxsize
@@ -127,7 +128,7 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
         name: replace(one, sync=replace(one.sync, prune=True, prune_limit=allowed))
         for name, one in catalogue.applications.items()
     }
-    pruning = replace(catalogue, applications=applications)
+    pruning = replace(catalogue, applications=applications, reading=Reading())
     # An error is reported by the passes.
     plans = {one.name: seen.plan for one, seen in looks(workspace, pruning) if isinstance(seen, ObservedPlan)}
     pruned_steps = [step for one in plans.values() for step in one.steps if isinstance(step.change, Delete | Forget)]

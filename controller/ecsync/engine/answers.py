@@ -14,6 +14,8 @@ from ecsync.core.ports import AwsError
 from ecsync.engine.packing import NEVER, Packer, Tagged, chunks, content_of, joined, unpacked
 from ecsync.engine.views import ReadAt, View
 
+IN_USE = 600.0  # seconds since an answer was last asked for: a pass that waits for rates may take minutes
+
 
 @dataclass(slots=True)
 class Failed:
@@ -236,7 +238,7 @@ class Batch:
         for one, item in self.items.items():
             if len(found) >= room or (item.read is not None and now - item.read.seconds < age / 2):
                 break
-            if now - item.asked > 2 * age:
+            if now - item.asked > max(2 * age, IN_USE):
                 unused.append(one)
             elif item.read is not None and one not in excluded:
                 found.append(one)

@@ -43,6 +43,16 @@ def declared_as(application: Application, keys: Collection[Key]) -> Mapping[Key,
     return {key: found for key in keys if (found := application.documents.get(key)) is not None}
 
 
+class Reading:
+    """One reading of the documents: the catalogues of it differ only in what may be pruned.
+
+    `claims` are by application, of its last pass.
+    """
+
+    def __init__(self) -> None:
+        self.claims: dict[str, orphans.Claims] = {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """All applications of the last good snapshot.
@@ -55,7 +65,7 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     revision: str = ""
     pruning: str = NO_WARRANT
-    claims: dict[str, orphans.Claims] = field(default_factory=dict, compare=False)  # by application, of its last pass
+    reading: Reading = field(default_factory=Reading, compare=False, repr=False)
     sources: Mapping[str, Catalogue] = field(default_factory=dict)
 
     def of(self, name: str) -> Catalogue:
@@ -64,7 +74,7 @@ class Catalogue:
         return self.sources.get(application.source, self) if application is not None else self
 
     def held(self, reasons: Mapping[str, str]) -> Catalogue:
-        """Return the catalogue with these reasons, by source: itself if it has them, so that passes know it again."""
+        """Return the catalogue with these reasons, by source: itself if it has them."""
         sources = {name: one.held({"": reasons[name]}) for name, one in self.sources.items()}
         pruning = reasons.get("", self.pruning)
         same = pruning == self.pruning and all(one is self.sources[name] for name, one in sources.items())

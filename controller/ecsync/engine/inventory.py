@@ -18,7 +18,7 @@ from ecsync.core import marks
 from ecsync.core.kind import Cadence, Collection, Kind
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.answers import IN_USE, Answer, Batch, Failed, Marked, Pages, tried
 from ecsync.engine.packing import NEVER, Listed, Packer, by_application, content_of, joined
 from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, ended
 from ecsync.engine.views import MOMENT, ReadAt, View
@@ -26,7 +26,6 @@ from ecsync.engine.views import MOMENT, ReadAt, View
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
 _UNUSED = 3600.0  # seconds after which what was not asked for is dropped
 _SWEEP = 60.0
-_IN_USE = 600.0  # seconds since an answer was last asked for
 _FOR_EVER = content_of(True)  # the content of what AWS never changes
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
@@ -79,11 +78,11 @@ class Inventory:
         now = self._monotonic()
         with self._lock:
             answers, batches = list(self._answers.values()), list(self._batches.values())
-        used = [(one.packer.operation, one.read) for one in answers if one.read and now - one.asked < _IN_USE]
+        used = [(one.packer.operation, one.read) for one in answers if one.read and now - one.asked < IN_USE]
         for batch in batches:
             with batch.lock:
                 kept = list(batch.items.values())
-            used += [(batch.operation, one.read) for one in kept if one.read and now - one.asked < _IN_USE]
+            used += [(batch.operation, one.read) for one in kept if one.read and now - one.asked < IN_USE]
         oldest: dict[str, float] = {}
         for operation, read in used:
             name = operation.partition(" ")[0].partition(":")[0]

@@ -29,7 +29,7 @@ class Ground:
     """What an outcome depends on beside the answers of AWS."""
 
     application: Application
-    catalogue: ref[object]  # the documents of all applications; a kept outcome does not keep them
+    reading: ref[object]  # of the documents of all applications
     kinds: Mapping[str, Kind]
     inventory: Inventory
     target: Target
@@ -41,7 +41,7 @@ class Ground:
         """Return whether the documents, kinds and inventory are the same objects, and the rest is equal."""
         objects = (
             (self.application, other.application),
-            (self.catalogue, other.catalogue),
+            (self.reading, other.reading),
             (self.kinds, other.kinds),
             (self.inventory, other.inventory),
         )

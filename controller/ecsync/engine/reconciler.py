@@ -189,12 +189,12 @@ def _planned(
     step_state.orphan_listing = listing
     applications = catalogue.applications.values()
     if len(applications) > 1:
-        catalogue.claims[inputs.application.name] = orphans.claims(inputs)
-    removable = orphans.removable(inputs, listing, applications, catalogue.claims)
+        catalogue.reading.claims[inputs.application.name] = orphans.claims(inputs)
+    removable = orphans.removable(inputs, listing, applications, catalogue.reading.claims)
     inputs = replace(
         inputs,
         orphans=removable,
-        doubts=orphans.doubts(inputs, removable, applications, catalogue.claims),
+        doubts=orphans.doubts(inputs, removable, applications, catalogue.reading.claims),
         policies=policy.standard(
             prune=catalogue.pruning or destination.pruning or listing.incomplete,
             not_converging=step_state.not_converging(now),
@@ -287,7 +287,7 @@ def _ground(
     assert destination.inventory is not None
     return quiet.Ground(
         application=application,
-        catalogue=weakref.ref(catalogue),
+        reading=weakref.ref(catalogue.reading),
         kinds=destination.kinds,
         inventory=destination.inventory,
         target=destination.target,

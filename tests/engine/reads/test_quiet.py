@@ -201,6 +201,16 @@ def test_a_pass_on_other_ground_is_not_quiet(controller: Controller, what: str) 
     assert controller.read
 
 
+def test_a_pass_is_quiet_after_another_reason_why_nothing_may_be_pruned(controller: Controller) -> None:
+    """A quiet pass has nothing to prune. The second reading of a source clears the reason of the first one."""
+    controller.catalogue = controller.catalogue.held({"": "the source cannot be read"})
+    controller.round()
+    assert controller.read == []
+    controller.catalogue = controller.catalogue.warranted()
+    controller.round()
+    assert controller.read == []
+
+
 @pytest.mark.parametrize("options", [{"adopt": frozenset()}, {"only_digest": "e3b0c44298fc"}])
 def test_a_pass_with_a_request_of_a_person_is_made_in_full(controller: Controller, options: dict[str, Any]) -> None:
     """It is adopted, or compared with a digest, what this pass reads."""
