@@ -1,8 +1,8 @@
 """Measure one full check with AWS's rates: `python -m benchmarks.limited --services 1000`.
 
 The real daemon with its queue, workers and limiter, in this process and in real time: AWS's rates and 30 ms of latency.
-Before that it makes a first pass of each application without rates. Then the time of a medium cadence is skipped: all
-reads are due that are not slow, and a part of the slow ones. All applications are due at once, and the buckets are
+Before that it makes the first passes of each application without rates. Then the time of a medium cadence is skipped:
+all reads are due that are not slow, and a part of the slow ones. All applications are due at once, and the buckets are
 full. The floor is the time that the buckets need for what is due, also for the slow reads that become due meanwhile.
 """
 
@@ -130,6 +130,7 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
         running = daemon.start(settings, str(folder), workspace, daemon.build_metrics(), {})
         ended = _passes(running.store, names, datetime.fromtimestamp(0, UTC), FIRST)
         assert ended is not None, "the first passes did not end"
+        assert _rest(running.store, names, clock), "a pass is always under way"
         aws.set(buckets=True, latency=LATENCY)
         rates.begin()
         clock.skip(DUE)
@@ -148,6 +149,17 @@ def _passes(store: Store, names: Iterable[str], since: datetime, patience: float
         waiting = {name for name in waiting if not _is_done(store.application(name), since)}
         time.sleep(LOOK)
     return None if waiting else _REAL()
+
+
+def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
+    """Wait until no pass is due or under way. Return whether that was within `FIRST` seconds."""
+    deadline = _REAL() + FIRST
+    while _REAL() < deadline:
+        following = [state.next_pass if (state := store.application(name)) else None for name in names]
+        if all(one is not None and one > clock.now() for one in following):
+            return True
+        time.sleep(LOOK)
+    return False
 
 
 def _is_done(state: ApplicationState | None, since: datetime) -> bool:

@@ -12,8 +12,9 @@ from botocore.exceptions import ReadTimeoutError
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.hooks import Observer
 from ecsync.aws.lean import NEWEST_EVENTS
-from ecsync.aws.limits import Limiter, Limiters
-from ecsync.core.ports import AwsError
+from ecsync.aws.limits import Limiter, Limiters, Patience
+from ecsync.aws.limits_table import Rate
+from ecsync.core.ports import AwsError, Deferred
 from ecsync.testing import FakeClock
 from tests.aws import fake_aws
 
@@ -103,6 +104,36 @@ def test_a_repeated_page_token_is_an_error(aws: fake_aws.FakeAws) -> None:
     with pytest.raises(AwsError, match="twice") as caught:
         list(fake_aws.cloud().pages("ecs", "ListServices", "serviceArns"))
     assert caught.value.kind == "transient"
+
+
+def test_a_listing_that_would_stop_half_way_is_not_begun(aws: fake_aws.FakeAws) -> None:
+    """Its pages would be lost: who may wait reads all of them."""
+    aws.answer(
+        "ListServices",
+        {"serviceArns": ["a"], "nextToken": "1"},
+        {"serviceArns": ["b"], "nextToken": "2"},
+        {"serviceArns": ["c"]},
+        {"serviceArns": ["a"], "nextToken": "1"},
+        {"serviceArns": ["b"]},
+        {"serviceArns": ["a"], "nextToken": "1"},
+        {"serviceArns": ["b"]},
+    )
+    clock, patience = FakeClock(), Patience()
+    rates = {"ecs-service-read": Rate(burst=4, refill=1, source="the test")}
+    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, share=1.0, patience=patience, rates=rates)
+    cloud = fake_aws.cloud(limiter=limiter)
+
+    def listed() -> list[str]:
+        return list(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main"))
+
+    assert listed() == ["a", "b", "c"]
+    with patience.limited(1.0), pytest.raises(Deferred):
+        listed()
+    assert len(aws.sent) == 3
+    assert listed() == ["a", "b"]
+    clock.advance(1.0)
+    with patience.limited(1.0):
+        assert listed() == ["a", "b"], "it has two pages now"
 
 
 def test_a_cached_response_is_read_once(aws: fake_aws.FakeAws) -> None:

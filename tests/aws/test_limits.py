@@ -122,6 +122,19 @@ def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> No
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
 
 
+def test_several_calls_are_deferred_together_before_the_first() -> None:
+    """A full bucket has 10 tokens, and one more every 2 s; there is a pause before the next try."""
+    clock, patience = FakeClock(), Patience()
+    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, patience=patience)
+    with patience.limited(3.0):
+        limiter.check("ecs", "RegisterTaskDefinition", calls=11)
+        with pytest.raises(Deferred) as caught:
+            limiter.check("ecs", "RegisterTaskDefinition", calls=12)
+        assert caught.value.after == pytest.approx(1.0)
+        assert limiter.take("ecs", "RegisterTaskDefinition") == 0.0
+    limiter.check("ecs", "RegisterTaskDefinition", calls=1000)
+
+
 def test_the_limit_of_waits_is_of_one_thread() -> None:
     """The source is read on another thread, and keeps no worker: it waits."""
     clock, patience = FakeClock(), Patience()

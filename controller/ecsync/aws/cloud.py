@@ -58,6 +58,7 @@ class BotoCloud:
         self._monotonic = monotonic
         self._identity = Identity(lambda: caller(self.call), account)
         self._cache = Cache(monotonic)
+        self._many_pages: dict[int, int] = {}  # by the hash of a listing with several pages: how many it had last time
         clients.on_attempt(self._attempted)
 
     @property
@@ -80,15 +81,27 @@ class BotoCloud:
         return answer.digest, None if answer.same else response
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed."""
+        """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed.
+
+        Raises Deferred before the first page where this thread may not wait for as many pages as there were last time:
+        a listing that stops half-way is lost, and the calls for it too.
+        """
         first = cloud_pages.with_page_size(service, operation, params)
         path: Path = tuple(result.split("."))
+        listing, count = hash((service, operation, canonical(params))), 0
+        if listing in self._many_pages:
+            self._limiter(service).check(service, operation, self._many_pages[listing])
         for page in cloud_pages.pages(
             lambda more: self.call(service, operation, **first, **more),
             self._page_tokens(service, operation),
             f"{service}.{operation}",
         ):
+            count += 1
             yield from at(page, path) or ()
+        if count > 1:
+            self._many_pages[listing] = count
+        else:
+            self._many_pages.pop(listing, None)
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """As `call`, for what AWS never changes: read once, while it is asked for at least once an hour."""

@@ -186,19 +186,23 @@ class Limiter:
         """
         return self._take(service, operation, Bucket.take)[0]
 
-    def check(self, service: str, operation: str) -> None:
-        """Raise Deferred if `take` would. No token is taken."""
+    def check(self, service: str, operation: str, calls: int = 1) -> None:
+        """Raise Deferred if `take` would for the last of so many calls. No token is taken."""
         with self._lock:
-            self._delay(service, operation, self._monotonic())
+            self._delay(service, operation, self._monotonic(), calls)
 
-    def _delay(self, service: str, operation: str, now: float) -> tuple[str, Bucket, float, dict[str, Bucket]]:
+    def _delay(
+        self, service: str, operation: str, now: float, calls: int = 1
+    ) -> tuple[str, Bucket, float, dict[str, Bucket]]:
         """Return the slowest bucket of an operation, its seconds, and all buckets. Raises Deferred."""
         buckets = self._of(service, operation, now)
-        name, last = max(buckets.items(), key=lambda item: item[1].delay(now))
-        seconds = last.delay(now)
-        if seconds > self._patience.now().left:
-            after, each = max(bucket.pause(now) for bucket in buckets.values()), 1.0 / last.rate(now)
-            raise Deferred(name, after, f"{service}.{operation}", first=seconds, each=each)
+        name, last = max(buckets.items(), key=lambda item: item[1].delay(now, calls))
+        seconds = last.delay(now, calls)
+        beyond = seconds - self._patience.now().left
+        if beyond > 0.0:
+            after = max(min(beyond, 1.0), *(bucket.pause(now) for bucket in buckets.values()))
+            each = 1.0 / last.rate(now)
+            raise Deferred(name, after, f"{service}.{operation}", first=last.delay(now), each=each)
         return name, last, seconds, buckets
 
     def _take(self, service: str, operation: str, take: Callable[[Bucket], None]) -> tuple[float, list[Bucket]]:

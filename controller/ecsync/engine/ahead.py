@@ -98,12 +98,15 @@ def read_ahead(
 
 
 def ask_ahead(trace: Trace, content: Callable[[Asked], bytes], threads: Threads) -> None:
-    """Ask for what a trace asked, each service on a thread, up to the first answer of it that differs."""
+    """Ask for what a trace asked, each operation on a thread, up to the first answer of it that differs.
+
+    The operations of one service wait for each other otherwise: tags come from the tagging API, at another rate.
+    """
 
     def ask(every: Sequence[tuple[Asked, bytes]]) -> None:
         _tried(lambda: all(content(asked) == before for asked, before in every))
 
-    wait([threads.submit(ask, every) for every in trace.by_service().values()])
+    wait([threads.submit(ask, every) for every in trace.by_operation().values()])
 
 
 def _ready(seen: Inputs, kind: Kind, resources: Sequence[Desired], late: Collection[str]) -> bool:

@@ -68,7 +68,7 @@ class Quiet:
     def repeats(self, ground: Ground, now: float, threads: Threads | None = None) -> bool:
         """Return whether a pass on this ground has this outcome too. Reads what it does not take any more.
 
-        With threads it waits for the rate limits of all services at the same time.
+        With threads it waits for all rate limits at the same time.
         """
         if not self.ground.same(ground):
             return False

@@ -78,11 +78,11 @@ class Trace:
                 yield asked, self._contents[position : position + _SIZE]
                 position += _SIZE
 
-    def by_service(self) -> Mapping[str, Sequence[tuple[Asked, bytes]]]:
-        """Return what was asked of each service, with the content of each answer."""
+    def by_operation(self) -> Mapping[str, Sequence[tuple[Asked, bytes]]]:
+        """Return what was asked of each operation, with the content of each answer."""
         found: dict[str, list[tuple[Asked, bytes]]] = {}
         for asked, before in self._each() if not self._failed else ():
-            found.setdefault(asked.service, []).append((asked, before))
+            found.setdefault(asked.name, []).append((asked, before))
         return found
 
     def holds(self, content: Callable[[Asked], bytes]) -> bool:

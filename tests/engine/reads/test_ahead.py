@@ -196,9 +196,11 @@ def test_nothing_is_inquired_about_before_the_world_is_known(account: Account, t
     assert inquired == []
 
 
-def test_a_quiet_pass_asks_several_services_at_the_same_time(threads: Executor) -> None:
-    """It waits for the rate limits of all. Each call ends only when those of both services are under way."""
-    asked = [Asked(service, "Describe", {"names": [name]}) for service in ("zoo", "farm") for name in "ab"]
+@pytest.mark.parametrize("other", [("farm", "Describe"), ("zoo", "DescribeTags")])
+def test_a_quiet_pass_asks_several_operations_at_the_same_time(threads: Executor, other: tuple[str, str]) -> None:
+    """It waits for all rate limits. Each call ends only when those of both operations are under way."""
+    operations = (("zoo", "Describe"), other)
+    asked = [Asked(service, operation, {"names": [name]}) for service, operation in operations for name in "ab"]
     trace, both, lock = Trace(), Barrier(2, timeout=30), Lock()
     for one in asked:
         trace.add(one, content_of(one.params["names"]))
@@ -215,7 +217,7 @@ def test_a_quiet_pass_asks_several_services_at_the_same_time(threads: Executor) 
     assert sorted(map(repr, seen)) == sorted(map(repr, asked))
 
 
-def test_a_quiet_pass_asks_a_service_for_nothing_after_an_answer_that_differs(threads: Executor) -> None:
+def test_a_quiet_pass_asks_an_operation_for_nothing_after_an_answer_that_differs(threads: Executor) -> None:
     """The pass is made in full then, and may ask for something else."""
     asked = [Asked("zoo", "Describe", {"names": [name]}) for name in "abc"]
     trace = Trace()
