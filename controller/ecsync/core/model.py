@@ -6,7 +6,7 @@ Nouns are frozen dataclasses. AWS bodies are plain trees (`trees.py`), with `Tex
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
@@ -84,6 +84,7 @@ class Origin(NamedTuple):
 
 NOWHERE = Origin("")
 Facts: TypeAlias = Mapping[str, Json]
+_Derived: TypeAlias = tuple[tuple[Ref, ...], tuple[str, ...], bytes]  # refs, referring and content
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,8 +121,7 @@ class Desired:
     """One resource as the manifest declares it.
 
     `body` is AWS's create input plus what a second call sets. It is checked and coerced to AWS's types, not normalised;
-    its references are `Text`. `origins` maps paths of `body` (with list indexes) to their place in the manifest; it
-    takes no part in equality.
+    its references are `Text`. `origins` has the places of paths of `body`, and takes no part in equality.
     """
 
     key: Key
@@ -129,20 +129,16 @@ class Desired:
     options: Options = Options()
     origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
-    _refs: tuple[tuple[Ref, ...], tuple[str, ...]] | None = field(default=None, init=False, compare=False, repr=False)
-    _content: bytes = field(default=b"", init=False, compare=False, repr=False)
+    _derived: _Derived | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def content(self) -> bytes:
         """Return 16 bytes that are equal for equal options and bodies. `1`, `1.0` and `True` differ."""
-        if not self._content:
-            text = repr((self.options, self.body)).encode(errors="surrogatepass")
-            object.__setattr__(self, "_content", blake2b(text, digest_size=16).digest())
-        return self._content
+        return self._found()[2]
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """Return the references in the body, each once, in order. They are looked for once per document."""
+        """Return the references in the body, each once, in order."""
         return self._found()[0]
 
     @property
@@ -150,12 +146,21 @@ class Desired:
         """Return the members of the body that contain references."""
         return self._found()[1]
 
-    def _found(self) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
-        if self._refs is None:
+    def moved(self, origin: Origin, origins: Mapping[Path, Origin]) -> Desired:
+        """Return the document at another place, with what was derived of it."""
+        there = replace(self, origin=origin, origins=origins)
+        object.__setattr__(there, "_derived", self._derived)
+        return there
+
+    def _found(self) -> _Derived:
+        if self._derived is None:
             texts = [(str(path[0]), leaf) for path, leaf in leaves(self.body) if isinstance(leaf, Text)]
             refs = tuple(dict.fromkeys(ref for _, text in texts for ref in text.refs))
-            object.__setattr__(self, "_refs", (refs, tuple(dict.fromkeys(name for name, _ in texts))))
-        return self._refs or ((), ())
+            plain = repr((self.options, self.body)).encode(errors="surrogatepass")
+            derived = refs, tuple(dict.fromkeys(name for name, _ in texts)), blake2b(plain, digest_size=16).digest()
+            object.__setattr__(self, "_derived", derived)
+            return derived
+        return self._derived
 
 
 class Documents:
@@ -261,14 +266,13 @@ class Present:
     """A live resource, in the shape of the create input plus additions; without our tags and without `aws:*` tags.
 
     `facts` is what rules, gates and calls need beyond the body (deployments, scalable target, health …).
-    `foreign` is the name of another tool that manages the resource (CloudFormation, Terraform, Copilot).
     """
 
     body: Body
     outputs: Mapping[str, str | tuple[str, ...]]
     marks: Marks | None = None
     facts: Facts = field(default_factory=dict)
-    foreign: str = ""
+    foreign: str = ""  # the name of another tool that manages it (CloudFormation, Terraform, Copilot)
     revision: str = field(default="", compare=False)  # an immutable revision with exactly the content asked for
     read_at: datetime | None = field(default=None, compare=False)
 
@@ -352,15 +356,12 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopt:
-    """Put our marks on a resource without marks. `fields` is what a later update would change.
-
-    `resets` are those of the fields that the manifest does not declare.
-    """
+    """Put our marks on a resource without marks. `fields` is what a later update would change."""
 
     desired: Desired
     observed: Present
     fields: tuple[FieldChange, ...]
-    resets: tuple[FieldChange, ...]
+    resets: tuple[FieldChange, ...]  # those of the fields that the manifest does not declare
     marks: Tags
 
 

@@ -101,7 +101,7 @@ class Links:
                 touched[name] = set(hashes(touched_here))
         reordered = list(parts) != list(self._parts)
         self._parts = dict(parts)
-        self._documents = {name: self._documents.setdefault(name, WatchedDocuments()) for name in parts}
+        self._documents = {name: self._documents.get(name) or WatchedDocuments() for name in parts}
         if gone or added:
             self._replace_facts(gone, added)
             for name, answers in touched.items():
@@ -156,7 +156,8 @@ class Links:
             facts.claims = array("q", [hash(claim) for claim, _ in self._claims(part, looked_up)])
             facts.looked_up = hashes(looked_up)
             stale.update(facts.claims)
-        every = sorted(claim for facts in self._facts.values() for claim in facts.claims if claim in stale)
+        meant = (facts.claims for facts in self._facts.values() if not stale.isdisjoint(facts.claims))
+        every = sorted(claim for claims in meant for claim in claims if claim in stale)
         self._clashes -= stale
         self._clashes.update(one for one, other in pairwise(every) if one == other)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, cast, overload
 
 from ecsync.core.model import Desired, Key
@@ -184,34 +185,50 @@ class _Pickler(pickle.Pickler):
         self._places = {key: place for place, key in enumerate(keys)}
 
     def reducer_override(self, obj: Any) -> Any:
-        """Return how a dataclass with slots is made again: faster than its own way."""
-        if not hasattr(obj, "__dataclass_fields__") or isinstance(obj, type):
+        """Return how an object is made again: a dataclass with slots is made faster than its own way."""
+        of = type(obj)
+        if of is Key:
+            place = self._places.get(obj)
+            return NotImplemented if place is None else (_key_at, (place,))
+        if of is Nodes:
+            return _nodes_of, (obj.name,)
+        if not hasattr(of, "__dataclass_fields__") or of is type:
             return NotImplemented
-        return _made, (type(obj), *(getattr(obj, name) for name in type(obj).__slots__))
+        return _made, (of, *(getattr(obj, name) for name in of.__slots__))
 
-    def persistent_id(self, obj: Any) -> int | str | None:
-        """Return what stands for an object; None: it is packed."""
-        if type(obj) is Key:
-            return self._places.get(obj)
-        return obj.name if type(obj) is Nodes else None
+
+def _key_at(place: int) -> Key:
+    raise NotImplementedError  # it stands for what the unpickler has
+
+
+def _nodes_of(name: str) -> Nodes:
+    raise NotImplementedError  # as `_key_at`
 
 
 def _made(of: type, *values: object) -> object:
     one: object = object.__new__(of)
-    for name, value in zip(of.__slots__, values, strict=True):  # type: ignore[attr-defined]
-        object.__setattr__(one, name, value)
+    for set_, value in zip(_setters(of), values, strict=True):
+        set_(one, value)
     return one
+
+
+@cache
+def _setters(of: type) -> tuple[Callable[[object, object], None], ...]:
+    """Return what sets each slot of a class, also of one that is frozen."""
+    return tuple(getattr(of, name).__set__ for name in of.__slots__)  # type: ignore[attr-defined]
 
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, keys: Sequence[Key], files: Iterable[ParsedFile]) -> None:
         super().__init__(io.BytesIO(data))
-        self._keys = keys
-        self._nodes = {file.name: file.nodes for file in files}
+        self._stay = {
+            _key_at.__name__: keys.__getitem__,
+            _nodes_of.__name__: {one.name: one.nodes for one in files}.__getitem__,
+        }
 
-    def persistent_load(self, pid: int | str) -> Key | Nodes:
-        """Return the object that an id stands for."""
-        return self._nodes[pid] if isinstance(pid, str) else self._keys[pid]
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for: a class, or what returns an object that stayed in memory."""
+        return self._stay.get(name) or super().find_class(module, name)
 
 
 def packed(compiled: Sequence[Compiled], keys: Sequence[Key]) -> bytes:

@@ -55,7 +55,7 @@ def moved(one: Compiled, document: Document) -> Compiled | None:
     return replace(
         one,
         document=document,
-        desired=replace(desired, origin=document.origin, origins=origins),
+        desired=desired.moved(document.origin, origins),
         after_place=after_origin(document.annotations, document.origin),
     )
 
