@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import weakref
 
 import pytest
@@ -14,7 +15,7 @@ from ecsync.engine.catalogue import declared_as, keys_of
 from ecsync.language import yaml12
 from ecsync.language.files import parse_file
 from ecsync.language.manifest import LoadCache
-from ecsync.language.nodes import Node, Origins, Pool, plain
+from ecsync.language.nodes import ByHash, Node, Origins, Pool, plain
 from ecsync.language.parts import Shelf, packed, unpacked
 from tests.language.test_incremental import loaded
 
@@ -195,3 +196,21 @@ def _count() -> tuple[int, int]:
     """Return the numbers of nodes and of origins that the garbage collector knows."""
     objects = gc.get_objects()
     return sum(type(one) is Node for one in objects), sum(type(one) is Origin for one in objects)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_table_of_names_that_changes_is_that_of_the_owners_it_has(seed: int) -> None:
+    """Also where few of many change, with several owners of a name, and an owner that has a name twice."""
+    draw = random.Random(seed)
+    owners: dict[int, tuple[str, ...]] = {}
+    table = ByHash[int](lambda owner: names[owner])
+    names: dict[int, tuple[str, ...]] = {}
+    for number, many in enumerate((400, 1, 2, 300, 1, 1, 40, 3)):
+        gone = set(draw.sample(sorted(owners), min(many, len(owners) // 2)))
+        added = range(1000 * number, 1000 * number + many)
+        names.update({one: tuple(f"name-{draw.randrange(500)}" for _ in range(3)) for one in added})
+        table = table.changed(gone, added)
+        owners = {one: own for one, own in {**owners, **{one: names[one] for one in added}}.items() if one not in gone}
+        for name in (f"name-{one}" for one in range(500)):
+            found = [one for one in table.of(name) if name in names[one]]  # seldom another name has its hash
+            assert sorted(found) == sorted(one for one, own in owners.items() for other in own if other == name)

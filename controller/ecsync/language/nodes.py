@@ -15,6 +15,7 @@ from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.trees import Json, Path
 
 HASH = 0xFFFFFFFF  # the bits of a hash that are kept
+_FEW = 20  # of so many entries of a table, one may change before it is made anew
 _Owner = TypeVar("_Owner", bound=Hashable)
 
 
@@ -209,12 +210,15 @@ class ByHash(Generic[_Owner]):
             number = free.pop(names, made._next)
             if number == made._next:
                 made._next += 1
-                new += ((hash(name) & HASH) << 32 | number for name in names)
+                new += self._entries(number, owner)
             made._owners[number] = owner
             left.pop(number, None)
         if new or left:
-            made._table = array("Q", sorted([*(one for one in self._table if one & HASH not in left), *new]))
+            made._table = _changed(self._table, [one for owner in left.items() for one in self._entries(*owner)], new)
         return made
+
+    def _entries(self, number: int, owner: _Owner) -> list[int]:
+        return [(hash(name) & HASH) << 32 | number for name in self._names_of(owner)]
 
     @property
     def owners(self) -> Collection[_Owner]:
@@ -228,6 +232,19 @@ class ByHash(Generic[_Owner]):
         while last < len(table) and table[last] <= wanted | HASH:
             last += 1
         return [self._owners[one & HASH] for one in table[first:last]] if first < last else ()
+
+
+def _changed(table: array[int], gone: Sequence[int], added: Sequence[int]) -> array[int]:
+    """Return a sorted table without some entries, and with others. A few of them cost less than a look at each one."""
+    if _FEW * (len(gone) + len(added)) > len(table):
+        without = set(gone)
+        return array("Q", sorted([*(one for one in table if one not in without), *added]))
+    made = array("Q", table)
+    for one in gone:
+        del made[bisect_left(made, one)]
+    for one in added:
+        made.insert(bisect_left(made, one), one)
+    return made
 
 
 class Pool:
