@@ -3,7 +3,7 @@
 The real daemon with its queue, workers and limiter, in this process and in real time: AWS's rates and 30 ms of latency.
 Before that it makes the first passes of each application without rates. Then the time of a medium cadence is skipped:
 all reads are due that are not slow, and a part of the slow ones. All applications are due at once, and the buckets are
-full. The floor is the time that the buckets need for what is due, also for the slow reads that become due meanwhile.
+full. The floor is the time that the buckets need for what is due when the passes begin.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from statistics import mean
 from typing import Any
 
 import structlog
@@ -28,7 +29,6 @@ from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL, run
 from ecsync.aws.limits import Limiter, Limiters, Reading
 from ecsync.config import HttpSettings, Settings
-from ecsync.core.outcome import ApplicationState
 from ecsync.engine.store import Store
 from ecsync.wiring import Clouds, Workspace, daemon
 
@@ -99,17 +99,17 @@ class Rates:
         )
 
 
-def floor(fleets: Iterable[Fleet]) -> float:
-    """Return the least seconds for the reads that are due, in the site that takes longest."""
+def floor(fleets: Iterable[Fleet], age: float) -> float:
+    """Return the least seconds for the reads that are due, in the site that takes longest.
 
-    def due(fleet: Fleet, within: float) -> dict[str, float]:
-        part = min(1.0, (DUE + within) / cadences(INTERVAL)["slow"])
+    `age` is the mean age of slow answers in seconds.
+    """
+    part = min(1.0, age / cadences(INTERVAL)["slow"])
+
+    def due(fleet: Fleet) -> dict[str, float]:
         return {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}
 
-    found = 0.0
-    for _ in range(50):  # it converges: what becomes due in a second takes less than a second
-        found = max(seconds(due(fleet, found), SHARE) for fleet in fleets)
-    return found
+    return max(seconds(due(fleet), SHARE) for fleet in fleets)
 
 
 def limited(url: str, services: int, applications: int, count: int, patience: float) -> Limited:
@@ -125,11 +125,13 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
     clouds.limiters = rates  # type: ignore[assignment]
     workspace = Workspace(settings=settings, clouds=clouds, clock=clock)
     names = [f"{fleet.prefix}app-{index}" for fleet in fleets for index in range(fleet.applications)]
-    ends: list[float | None] = []
+    ends: list[tuple[float, list[datetime]] | None] = []
+    read_from = clock.now()
     with manifests(fleets) as folder:
         running = daemon.start(settings, str(folder), workspace, daemon.build_metrics(), {})
-        ended = _passes(running.store, names, datetime.fromtimestamp(0, UTC), FIRST)
-        assert ended is not None, "the first passes did not end"
+        first = _passes(running.store, names, datetime.fromtimestamp(0, UTC), FIRST)
+        assert first is not None, "the first passes did not end"
+        read = read_from + (clock.now() - read_from) / 2  # the mean time of a slow read
         assert _rest(running.store, names, clock), "a pass is always under way"
         aws.set(buckets=True, latency=LATENCY)
         rates.begin()
@@ -137,18 +139,30 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
         since = clock.now()
         cost = measured(aws, lambda: ends.append(_passes(running.store, names, since, patience)))
         threading.Thread(target=running.stop, args=(1.0,), daemon=True).start()
-    wall = ends[0] - rates.first_call if ends[0] else None
-    return Limited(services=services, sites=count, floor=floor(fleets), wall=wall, patience=patience, cost=cost)
+    ended, begun = ends[0] or (None, [since])
+    age = mean((one - read).total_seconds() for one in begun)
+    wall = ended - rates.first_call if ended else None
+    return Limited(services=services, sites=count, floor=floor(fleets, age), wall=wall, patience=patience, cost=cost)
 
 
-def _passes(store: Store, names: Iterable[str], since: datetime, patience: float) -> float | None:
-    """Wait for a good pass of each application that begins after a time. Return the end of the last one, or None."""
+def _passes(
+    store: Store, names: Iterable[str], since: datetime, patience: float
+) -> tuple[float, list[datetime]] | None:
+    """Wait for a good pass of each application that begins after a time; None: they do not end in time.
+
+    Return the real time of the last end, and when each of these passes began.
+    """
+    began: dict[str, datetime] = {}
     waiting = set(names)
     deadline = _REAL() + patience
     while waiting and _REAL() < deadline:
-        waiting = {name for name in waiting if not _is_done(store.application(name), since)}
+        for name in tuple(waiting):
+            done = state.last_pass if (state := store.application(name)) else None
+            if done is not None and done.result == "synced" and done.started >= since:
+                began[name] = done.started
+        waiting -= began.keys()
         time.sleep(LOOK)
-    return None if waiting else _REAL()
+    return None if waiting else (_REAL(), list(began.values()))
 
 
 def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
@@ -162,12 +176,6 @@ def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
     return False
 
 
-def _is_done(state: ApplicationState | None, since: datetime) -> bool:
-    """Return whether a pass began after that time and ended, with everything in sync."""
-    done = state.last_pass if state else None
-    return done is not None and done.result == "synced" and done.started >= since
-
-
 def _drop(*_: Any) -> Any:
     raise structlog.DropEvent
 
@@ -176,9 +184,9 @@ def check(aws: Remote, services: int, applications: int, count: int, *, others: 
     """Return the check of a fleet, made in a process of its own; a text where it failed."""
     fleets = sites(services, applications, count)
     aws.set(fleets, buckets=False, others=others, latency=0.0, throttled=[])
-    patience = 2 * floor(fleets) + 10
+    patience = 3 * floor(fleets, 2 * DUE) + 10
     arguments = [f"--url={aws.url}", f"--services={services}", f"--applications={applications}", f"--sites={count}"]
-    found: Any = run("benchmarks.limited", [*arguments, f"--patience={patience}"], patience + 300)
+    found: Any = run("benchmarks.limited", [*arguments, f"--patience={patience}"], patience + FIRST)
     return found if isinstance(found, str) else Limited(**{**found, "cost": Cost(**found["cost"])})
 
 
