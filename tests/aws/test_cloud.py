@@ -127,13 +127,34 @@ def test_a_listing_that_would_stop_half_way_is_not_begun(aws: fake_aws.FakeAws) 
         return list(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main"))
 
     assert listed() == ["a", "b", "c"]
-    with patience.limited(1.0), pytest.raises(Deferred):
-        listed()
+    with patience.limited(1.0) as allowance:
+        allowance.whole = True
+        with pytest.raises(Deferred):
+            listed()
     assert len(aws.sent) == 3
     assert listed() == ["a", "b"]
     clock.advance(1.0)
-    with patience.limited(1.0):
+    with patience.limited(1.0) as allowance:
+        allowance.whole = True
         assert listed() == ["a", "b"], "it has two pages now"
+
+
+def test_a_step_may_begin_a_listing_that_it_does_not_read_to_its_end(aws: fake_aws.FakeAws) -> None:
+    """It knows when to stop, and must not wait for ever for the pages that it does not need."""
+    aws.answer(
+        "ListServices",
+        {"serviceArns": ["a"], "nextToken": "1"},
+        {"serviceArns": ["b"], "nextToken": "2"},
+        {"serviceArns": ["c"]},
+        {"serviceArns": ["a"], "nextToken": "1"},
+    )
+    clock, patience = FakeClock(), Patience()
+    rates = {"ecs-service-read": Rate(burst=4, refill=1, source="the test")}
+    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, share=1.0, patience=patience, rates=rates)
+    cloud = fake_aws.cloud(limiter=limiter)
+    assert list(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main")) == ["a", "b", "c"]
+    with patience.limited(0.0):
+        assert next(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main")) == "a"
 
 
 def test_a_cached_response_is_read_once(aws: fake_aws.FakeAws) -> None:

@@ -83,14 +83,14 @@ class BotoCloud:
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed.
 
-        Raises Deferred before the first page where this thread may not wait for as many pages as there were last time:
-        a listing that stops half-way is lost, and the calls for it too.
+        Raises Deferred before the first page where this thread begins no listing of as many pages as there were last
+        time: one that stops half-way is lost, and the calls for it too.
         """
         first = cloud_pages.with_page_size(service, operation, params)
         path: Path = tuple(result.split("."))
         listing, count = hash((service, operation, canonical(params))), 0
         if listing in self._many_pages:
-            self._limiter(service).check(service, operation, self._many_pages[listing])
+            self._limiter(service).check_listing(service, operation, self._many_pages[listing])
         for page in cloud_pages.pages(
             lambda more: self.call(service, operation, **first, **more),
             self._page_tokens(service, operation),

@@ -191,6 +191,11 @@ class Limiter:
         with self._lock:
             self._delay(service, operation, self._monotonic(), calls)
 
+    def check_listing(self, service: str, operation: str, calls: int) -> None:
+        """Raise Deferred where this thread begins no listing of so many calls (`Allowance.whole`)."""
+        if self._patience.now().whole:
+            self.check(service, operation, calls)
+
     def _delay(
         self, service: str, operation: str, now: float, calls: int = 1
     ) -> tuple[str, Bucket, float, dict[str, Bucket]]:

@@ -67,11 +67,17 @@ class Allowance:
 
     left: float = inf
     waited: float = 0.0
+    whole: bool = False  # a listing is begun only if the thread may wait for as many calls as it took last time
 
     def spend(self, seconds: float) -> None:
         """Note a wait."""
         self.left -= seconds
         self.waited += seconds
+
+    def for_steps(self, seconds: float) -> float:
+        """Allow so many seconds for steps: they know which listings they read. Return what was waited before them."""
+        self.left, self.whole = seconds, False
+        return self.waited
 
 
 SourceReason: TypeAlias = Literal[

@@ -302,11 +302,11 @@ class Daemon:
             self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance,
             recorder.timer("total", reconcile_id),
         ):
-            waited = 0.0
+            waited, allowance.whole = 0.0, True
 
             def planned(plan: Plan) -> None:
                 nonlocal waited
-                waited, allowance.left = allowance.waited, PASS_WAIT  # a step that must wait longer waits alone
+                waited = allowance.for_steps(PASS_WAIT)  # a step that must wait longer waits alone
                 if enforce:
                     recorder.planned(application, plan, reconcile_id)
 
