@@ -55,6 +55,26 @@ def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAw
     assert service["events"][0]["createdAt"] == "2026-01-01T00:00:00.500000Z"
 
 
+def test_a_service_that_stays_steady_has_equal_answers(aws: fake_aws.FakeAws) -> None:
+    """ECS writes the same event every six hours. What happened before it does not matter to anyone."""
+    steady, started = "(service web) has reached a steady state.", "(service web) has started 1 tasks"
+
+    def answer(hour: int, *messages: str) -> dict[str, Any]:
+        every = enumerate((*messages, steady, "(service web) registered 1 targets"))
+        at = 1767225600.5 + 3600 * hour
+        events = [{"id": str(place), "message": text, "createdAt": at - place} for place, text in every]
+        return {"services": [{"events": events}]}
+
+    aws.answer("DescribeServices", answer(0), answer(6, steady, steady), answer(7, started))
+    cloud = fake_aws.cloud()
+    seen = [cloud.call("ecs", "DescribeServices", services=["web"])["services"][0]["events"] for _ in range(3)]
+    assert seen == [
+        [{"message": steady}],
+        [{"message": steady}],
+        [{"message": started, "createdAt": "2026-01-01T07:00:00.500000Z"}, {"message": steady}],
+    ]
+
+
 def test_a_parameter_may_have_the_name_service(aws: fake_aws.FakeAws) -> None:
     """UpdateService and ListServiceDeployments have one."""
     aws.answer("ListServiceDeployments", {"serviceDeployments": [{"serviceArn": "a"}]})

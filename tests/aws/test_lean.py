@@ -71,10 +71,14 @@ def keep_newest(operation: OperationModel, response: dict[str, Any]) -> None:
     """Leave of the services of a response the events that a lean read keeps: the one thing that is different."""
     for service in response.get("services", ()) if operation.name == "DescribeServices" else ():
         if service and "events" in service:
-            service["events"] = [
+            newest = [
                 event and {name: event[name] for name in ("createdAt", "message") if name in event}
                 for event in service["events"][:NEWEST_EVENTS]
             ]
+            steady = [event for event in newest if "has reached a steady state" in (event or {}).get("message", "")]
+            if steady:
+                newest = [*newest[: newest.index(steady[0])], {"message": steady[0]["message"]}]
+            service["events"] = newest
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,7 +1,8 @@
 """Lean reads: responses of status 200 are read here, once, and botocore's own parser gets a body without a result.
 
-The result is the same, except that a service has its newest events only. What is not understood here is left to
-botocore: other protocols, errors, streams, values that are not of the shape. So a new operation needs nothing.
+The result is the same, except that a service has its newest events only, since it was steady. What is not understood
+here is left to botocore: other protocols, errors, streams, values that are not of the shape. So a new operation needs
+nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ecsync.aws.hooks import time_text
 
 NEWEST_EVENTS = 5
 _EVENT = ("createdAt", "message")
+_STEADY = "has reached a steady state"  # ECS writes it again every six hours
 
 # The members of the result, and the body that is left for botocore.
 Read = Callable[[bytes], tuple[dict[str, Any], bytes]]
@@ -133,10 +135,21 @@ def _nothing(operation: OperationModel) -> bytes:
 
 
 def _newest_events(body: Any) -> None:
-    """Leave of a service its newest events only, and of these what a plan shows: all of them are most of a response."""
+    """Leave of a service its newest events only, and of these what a plan shows: all of them are most of a response.
+
+    Of a steady state the text is left, and no event before it. So the answers of a service that stays steady are equal.
+    """
     for service in body.get("services") or () if isinstance(body, dict) else ():
         if isinstance(service, dict) and isinstance(events := service.get("events"), list):
-            service["events"] = [_event(one) for one in events[:NEWEST_EVENTS]]
+            service["events"] = [*_since_steady(events[:NEWEST_EVENTS])]
+
+
+def _since_steady(events: list[Any]) -> Iterator[Any]:
+    for event in map(_event, events):
+        if isinstance(event, dict) and _STEADY in str(event.get("message")):
+            yield {"message": event["message"]}
+            return
+        yield event
 
 
 def _event(event: Any) -> Any:
