@@ -98,6 +98,7 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
     steady: list[Cost] = []
     while len(steady) < ROUNDS and (not steady or time.process_time() - started < budget):
         clock.advance(INTERVAL)
+        aws.set(minutes=len(steady) + 1)
         steady.append(measured(aws, controller.steady_round))
     memory = resident()
     return Point(

@@ -73,7 +73,7 @@ class LoadAws:
     def set(self, wanted: dict[str, Any]) -> None:
         """Change options or, with `fleets`, the sites. Counts begin again, and every bucket is full.
 
-        `drifts` has the retention of log groups, as a person sets it: by Region and number.
+        `drifts` has the retention of log groups, as a person sets it: by Region and number. `minutes` is the time.
         """
         wanted = dict(wanted)
         fleets = wanted.pop("fleets", None)
@@ -82,6 +82,9 @@ class LoadAws:
             self._sites = {fleet.region: Site(fleet, self._recording) for fleet in made}
         for region, retentions in wanted.pop("drifts", {}).items():
             self._sites[region].drifted |= {int(number): days for number, days in retentions.items()}
+        for site in self._sites.values() if "minutes" in wanted else ():
+            site.minutes = wanted["minutes"]
+        wanted.pop("minutes", None)
         if "throttled" in wanted:
             wanted["throttled"] = tuple(wanted["throttled"])
         self.options = replace(self.options, **wanted)

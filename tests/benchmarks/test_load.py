@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from benchmarks.controller import Controller, EngineClock, use
+from benchmarks.controller import START, Controller, EngineClock, use
 from benchmarks.fleet import REGION, REGIONS, Fleet, sites
 from benchmarks.load.buckets import Buckets
 from benchmarks.load.client import LoadAws as Process
@@ -208,6 +208,26 @@ class TestAnswers:
         for name, answer in expected.items():
             assert found[name] == answer, name
         assert not aws.counts.errors
+
+    def test_a_steady_service_has_an_event_more_every_six_hours(self, recording: Recording) -> None:
+        """Each service at a minute of its own, and nothing else of it changes."""
+        aws = LoadAws(recording)
+        aws.set({"fleets": [asdict(Fleet(10, 1))]})
+
+        def services() -> list[dict[str, Any]]:
+            found = reader(aws)("ecs", "describe_services", cluster="bench", services=["web-0", "web-9"])
+            return list(found["services"])
+
+        before = services()
+        aws.set({"minutes": 350})
+        assert services() == before
+        aws.set({"minutes": 351})
+        first, last = services()
+        assert first == before[0]
+        assert last["events"][1:] == before[1]["events"]
+        assert last["events"][0]["message"] == "(service web-9) has reached a steady state."
+        assert last["events"][0]["createdAt"].timestamp() == START + 60 * 351
+        assert {**last, "events": []} == {**before[1], "events": []}
 
     def test_another_site_has_its_own_region_and_marks(self, recording: Recording) -> None:
         """Also in the answers that come from the simulator."""
