@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import mean
 from typing import Any
 
@@ -29,6 +29,7 @@ from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL, run
 from ecsync.aws.limits import Limiter, Limiters, Reading
 from ecsync.config import HttpSettings, Settings
+from ecsync.core.outcome import ApplicationState
 from ecsync.engine.store import Store
 from ecsync.wiring import Clouds, Workspace, daemon
 
@@ -37,6 +38,7 @@ LATENCY = 0.03
 DUE = cadences(INTERVAL)["medium"]
 FIRST = 600.0  # seconds in which the first passes must end
 LOOK = 0.05  # seconds between two looks at the passes
+QUIET = timedelta(seconds=3)
 _REAL = time.monotonic
 
 
@@ -166,14 +168,21 @@ def _passes(
 
 
 def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
-    """Wait until no pass is due or under way. Return whether that was within `FIRST` seconds."""
+    """Wait until no pass is due or under way, and none was for `QUIET`. Return whether that was in `FIRST` seconds."""
     deadline = _REAL() + FIRST
     while _REAL() < deadline:
-        following = [state.next_pass if (state := store.application(name)) else None for name in names]
-        if all(one is not None and one > clock.now() for one in following):
+        now = clock.now()
+        states = [store.application(name) for name in names]
+        if all(_rests(state, now) for state in states):
             return True
         time.sleep(LOOK)
     return False
+
+
+def _rests(state: ApplicationState | None, now: datetime) -> bool:
+    if state is None or state.last_pass is None or state.next_pass is None:
+        return False
+    return state.last_pass.ended + QUIET < now < state.next_pass
 
 
 def _drop(*_: Any) -> Any:
