@@ -29,7 +29,7 @@ from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL, run
 from ecsync.aws.limits import Limiter, Limiters, Reading
 from ecsync.config import HttpSettings, Settings
-from ecsync.core.outcome import ApplicationState
+from ecsync.core.outcome import ApplicationState, Pass
 from ecsync.engine.store import Store
 from ecsync.wiring import Clouds, Workspace, daemon
 
@@ -127,13 +127,11 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
     clouds.limiters = rates  # type: ignore[assignment]
     workspace = Workspace(settings=settings, clouds=clouds, clock=clock)
     names = [f"{fleet.prefix}app-{index}" for fleet in fleets for index in range(fleet.applications)]
-    ends: list[tuple[float, list[datetime]] | None] = []
-    read_from = clock.now()
+    ends: list[tuple[float, list[Pass]] | None] = []
     with manifests(fleets) as folder:
         running = daemon.start(settings, str(folder), workspace, daemon.build_metrics(), {})
         first = _passes(running.store, names, datetime.fromtimestamp(0, UTC), FIRST)
         assert first is not None, "the first passes did not end"
-        read = read_from + (clock.now() - read_from) / 2  # the mean time of a slow read
         assert _rest(running.store, names, clock), "a pass is always under way"
         aws.set(buckets=True, latency=LATENCY)
         rates.begin()
@@ -141,30 +139,29 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
         since = clock.now()
         cost = measured(aws, lambda: ends.append(_passes(running.store, names, since, patience)))
         threading.Thread(target=running.stop, args=(1.0,), daemon=True).start()
-    ended, begun = ends[0] or (None, [since])
-    age = mean((one - read).total_seconds() for one in begun)
+    ended, passes = ends[0] or (None, [])
+    read = mean((one.started.timestamp() + one.ended.timestamp()) / 2 for one in first[1])  # of a slow answer
+    age = mean([one.started.timestamp() for one in passes] or [since.timestamp()]) - read
     wall = ended - rates.first_call if ended else None
     return Limited(services=services, sites=count, floor=floor(fleets, age), wall=wall, patience=patience, cost=cost)
 
 
-def _passes(
-    store: Store, names: Iterable[str], since: datetime, patience: float
-) -> tuple[float, list[datetime]] | None:
+def _passes(store: Store, names: Iterable[str], since: datetime, patience: float) -> tuple[float, list[Pass]] | None:
     """Wait for a good pass of each application that begins after a time; None: they do not end in time.
 
-    Return the real time of the last end, and when each of these passes began.
+    Return the real time of the last end, and these passes.
     """
-    began: dict[str, datetime] = {}
+    good: dict[str, Pass] = {}
     waiting = set(names)
     deadline = _REAL() + patience
     while waiting and _REAL() < deadline:
         for name in tuple(waiting):
             done = state.last_pass if (state := store.application(name)) else None
             if done is not None and done.result == "synced" and done.started >= since:
-                began[name] = done.started
-        waiting -= began.keys()
+                good[name] = done
+        waiting -= good.keys()
         time.sleep(LOOK)
-    return None if waiting else (_REAL(), list(began.values()))
+    return None if waiting else (_REAL(), list(good.values()))
 
 
 def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
