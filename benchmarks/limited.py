@@ -12,11 +12,11 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import mean
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -40,6 +40,7 @@ FIRST = 600.0  # seconds in which the first passes must end
 LOOK = 0.05  # seconds between two looks at the passes
 QUIET = timedelta(seconds=3)
 _REAL = time.monotonic
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,34 +147,39 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
     return Limited(services=services, sites=count, floor=floor(fleets, age), wall=wall, patience=patience, cost=cost)
 
 
-def _passes(store: Store, names: Iterable[str], since: datetime, patience: float) -> tuple[float, list[Pass]] | None:
+def _wait(found: Callable[[], T | None], seconds: float) -> T | None:
+    """Look until something is found, and return it; None: it was not in time."""
+    deadline = _REAL() + seconds
+    while (there := found()) is None and _REAL() < deadline:
+        time.sleep(LOOK)
+    return there
+
+
+def _passes(store: Store, names: Sequence[str], since: datetime, seconds: float) -> tuple[float, list[Pass]] | None:
     """Wait for a good pass of each application that begins after a time; None: they do not end in time.
 
-    Return the real time of the last end, and these passes.
+    Return the real time of the last end, and these passes: the first such one of each.
     """
     good: dict[str, Pass] = {}
-    waiting = set(names)
-    deadline = _REAL() + patience
-    while waiting and _REAL() < deadline:
-        for name in tuple(waiting):
+
+    def ended() -> tuple[float, list[Pass]] | None:
+        for name in names:
             done = state.last_pass if (state := store.application(name)) else None
-            if done is not None and done.result == "synced" and done.started >= since:
+            if name not in good and done is not None and done.result == "synced" and done.started >= since:
                 good[name] = done
-        waiting -= good.keys()
-        time.sleep(LOOK)
-    return None if waiting else (_REAL(), list(good.values()))
+        return (_REAL(), list(good.values())) if len(good) == len(names) else None
+
+    return _wait(ended, seconds)
 
 
-def _rest(store: Store, names: Iterable[str], clock: SkippingTime) -> bool:
+def _rest(store: Store, names: Sequence[str], clock: SkippingTime) -> bool:
     """Wait until no pass is due or under way, and none was for `QUIET`. Return whether that was in `FIRST` seconds."""
-    deadline = _REAL() + FIRST
-    while _REAL() < deadline:
+
+    def rests() -> bool | None:
         now = clock.now()
-        states = [store.application(name) for name in names]
-        if all(_rests(state, now) for state in states):
-            return True
-        time.sleep(LOOK)
-    return False
+        return all(_rests(store.application(name), now) for name in names) or None
+
+    return bool(_wait(rests, FIRST))
 
 
 def _rests(state: ApplicationState | None, now: datetime) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from ecsync.aws.clients import Access, Clients
+from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.hooks import Observer
 from ecsync.aws.lean import NEWEST_EVENTS
 from ecsync.aws.limits import Limiter, Limiters, Patience
@@ -126,22 +127,33 @@ def test_a_repeated_page_token_is_an_error(aws: fake_aws.FakeAws) -> None:
     assert caught.value.kind == "transient"
 
 
+THREE_PAGES: tuple[dict[str, Any], ...] = (
+    {"serviceArns": ["a"], "nextToken": "1"},
+    {"serviceArns": ["b"], "nextToken": "2"},
+    {"serviceArns": ["c"]},
+)
+
+
+def with_four_tokens(clock: FakeClock, patience: Patience) -> BotoCloud:
+    """Return a cloud with four tokens for listings of services, and one more each second."""
+    rates = {"ecs-service-read": Rate(burst=4, refill=1, source="the test")}
+    return fake_aws.cloud(
+        limiter=Limiter(monotonic=clock.monotonic, wait=clock.advance, share=1.0, patience=patience, rates=rates)
+    )
+
+
 def test_a_listing_that_would_stop_half_way_is_not_begun(aws: fake_aws.FakeAws) -> None:
     """Its pages would be lost: who may wait reads all of them."""
     aws.answer(
         "ListServices",
-        {"serviceArns": ["a"], "nextToken": "1"},
-        {"serviceArns": ["b"], "nextToken": "2"},
-        {"serviceArns": ["c"]},
+        *THREE_PAGES,
         {"serviceArns": ["a"], "nextToken": "1"},
         {"serviceArns": ["b"]},
         {"serviceArns": ["a"], "nextToken": "1"},
         {"serviceArns": ["b"]},
     )
     clock, patience = FakeClock(), Patience()
-    rates = {"ecs-service-read": Rate(burst=4, refill=1, source="the test")}
-    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, share=1.0, patience=patience, rates=rates)
-    cloud = fake_aws.cloud(limiter=limiter)
+    cloud = with_four_tokens(clock, patience)
 
     def listed() -> list[str]:
         return list(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main"))
@@ -163,15 +175,11 @@ def test_a_step_may_begin_a_listing_that_it_does_not_read_to_its_end(aws: fake_a
     """It knows when to stop, and must not wait for ever for the pages that it does not need."""
     aws.answer(
         "ListServices",
-        {"serviceArns": ["a"], "nextToken": "1"},
-        {"serviceArns": ["b"], "nextToken": "2"},
-        {"serviceArns": ["c"]},
+        *THREE_PAGES,
         {"serviceArns": ["a"], "nextToken": "1"},
     )
     clock, patience = FakeClock(), Patience()
-    rates = {"ecs-service-read": Rate(burst=4, refill=1, source="the test")}
-    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, share=1.0, patience=patience, rates=rates)
-    cloud = fake_aws.cloud(limiter=limiter)
+    cloud = with_four_tokens(clock, patience)
     assert list(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main")) == ["a", "b", "c"]
     with patience.limited(0.0):
         assert next(cloud.pages("ecs", "ListServices", "serviceArns", cluster="main")) == "a"

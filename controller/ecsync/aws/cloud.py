@@ -89,8 +89,7 @@ class BotoCloud:
         first = cloud_pages.with_page_size(service, operation, params)
         path: Path = tuple(result.split("."))
         listing, count = hash((service, operation, canonical(params))), 0
-        if listing in self._many_pages:
-            self._limiter(service).check_listing(service, operation, self._many_pages[listing])
+        self._limiter(service).check_listing(service, operation, self._many_pages.get(listing, 1))
         for page in cloud_pages.pages(
             lambda more: self.call(service, operation, **first, **more),
             self._page_tokens(service, operation),

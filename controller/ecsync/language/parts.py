@@ -7,7 +7,7 @@ import pickle
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, cast, overload
+from typing import Any, NamedTuple, cast, overload
 
 from ecsync.core.model import Desired, Key
 from ecsync.core.ports import PackedResources
@@ -189,20 +189,24 @@ class _Pickler(pickle.Pickler):
         of = type(obj)
         if of is Key:
             place = self._places.get(obj)
-            return NotImplemented if place is None else (_key_at, (place,))
+            return NotImplemented if place is None else (_KeyAt, (place,))
         if of is Nodes:
-            return _nodes_of, (obj.name,)
-        if not hasattr(of, "__dataclass_fields__") or of is type:
+            return _NodesOf, (obj.name,)
+        if not hasattr(of, "__dataclass_fields__"):
             return NotImplemented
         return _made, (of, *(getattr(obj, name) for name in of.__slots__))
 
 
-def _key_at(place: int) -> Key:
-    raise NotImplementedError  # it stands for what the unpickler has
+class _KeyAt(NamedTuple):
+    """In packed documents, a key that stays in memory."""
+
+    place: int
 
 
-def _nodes_of(name: str) -> Nodes:
-    raise NotImplementedError  # as `_key_at`
+class _NodesOf(NamedTuple):
+    """In packed documents, how to parse a file again."""
+
+    name: str
 
 
 def _made(of: type, *values: object) -> object:
@@ -222,8 +226,8 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, keys: Sequence[Key], files: Iterable[ParsedFile]) -> None:
         super().__init__(io.BytesIO(data))
         self._stay = {
-            _key_at.__name__: keys.__getitem__,
-            _nodes_of.__name__: {one.name: one.nodes for one in files}.__getitem__,
+            _KeyAt.__name__: keys.__getitem__,
+            _NodesOf.__name__: {one.name: one.nodes for one in files}.__getitem__,
         }
 
     def find_class(self, module: str, name: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from ecsync.core.inputs import CHECKED_WITHIN
 from ecsync.core.kind import Cadence, Collection
 from ecsync.core.marks import identity
-from ecsync.core.model import Application, Key, PhysicalId
+from ecsync.core.model import Application, Key, PhysicalId, Sync
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import leaves, thaw
@@ -211,6 +211,21 @@ def test_a_pass_is_quiet_after_another_reason_why_nothing_may_be_pruned(controll
     assert controller.read == []
 
 
+def test_an_orphan_that_was_held_is_deleted_when_it_may_be_pruned(controller: Controller) -> None:
+    """A pass that holds something is not quiet, so the next one sees that the reason is gone."""
+    controller.application = replace(shop(*SHOP.resources), sync=Sync(mode="enforce", prune=True))
+    controller.catalogue = catalogue(controller.application).held({"": "the source cannot be read"})
+    controller.quiet()
+    lose(controller)
+    outcome = controller.round(RELIST + 1)
+    assert [(one.step.id.key.name, one.reason) for one in outcome.plan.withheld] == [
+        ("lost", "the source cannot be read")
+    ]
+    controller.catalogue = controller.catalogue.warranted()
+    controller.round()
+    assert "Leaf-lost" not in controller.cloud.objects
+
+
 @pytest.mark.parametrize("options", [{"adopt": frozenset()}, {"only_digest": "e3b0c44298fc"}])
 def test_a_pass_with_a_request_of_a_person_is_made_in_full(controller: Controller, options: dict[str, Any]) -> None:
     """It is adopted, or compared with a digest, what this pass reads."""
@@ -235,16 +250,21 @@ def test_what_is_ours_is_listed_as_often_as_before(controller: Controller) -> No
     assert not listed, "the list of before stands again"
 
 
-def test_another_mark_makes_a_pass_in_full(controller: Controller) -> None:
-    """A resource with our mark that no document declares is found when the listing is due."""
-    controller.round(RELIST + 1)
-    controller.quiet()
+def lose(controller: Controller) -> None:
+    """Have a live resource with our mark that no document declares."""
     owned = controller.body("Leaf/alone")
     found = {**thaw(owned), "name": "lost", "tags": {**owned["tags"], "ecsync:owner": "v1/prod/shop/Leaf/lost"}}
     found["tags"]["ecsync:id"] = identity(
         PhysicalId(account=TARGET.account, region=TARGET.region, kind="Leaf", natural="lost")
     )
     controller.cloud.objects["Leaf-lost"] = found
+
+
+def test_another_mark_makes_a_pass_in_full(controller: Controller) -> None:
+    """A resource with our mark that no document declares is found when the listing is due."""
+    controller.round(RELIST + 1)
+    controller.quiet()
+    lose(controller)
     outcome = controller.round(RELIST + 1)
     assert controller.read
     assert [one.step.id.key.name for one in outcome.plan.withheld] == ["lost"]
